@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * A virtio-iommu device whose requests are served by the host kernel.
+ *
+ * A VMM opens /dev/vhost-iommu once per virtual IOMMU and sets it up; from then
+ * on the guest's request queue (queue 0) and event queue (queue 1) belong to the
+ * kernel. "The specification" below is virtio 1.4, section "IOMMU device".
+ *
+ * The order is:
+ *
+ *  1. VHOST_SET_OWNER, VHOST_GET_FEATURES;
+ *  2. VHOST_IOMMU_SET_CONFIG, if the defaults do not fit;
+ *  3. VHOST_IOMMU_CLAIM_CONTAINERS, before the first VFIO container of the
+ *     process does VFIO_SET_IOMMU: that container is then ours, and what the VMM
+ *     maps into it with VFIO_IOMMU_MAP_DMA is stage 2, guest-physical to host;
+ *  4. VHOST_IOMMU_ADD_ENDPOINT for each device behind the IOMMU, at any time;
+ *  5. VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE and the VHOST_SET_VRING_* ioctls
+ *     when the guest's driver is ready, then VHOST_IOMMU_SET_RUNNING.
+ *
+ * Of the generic ioctls of <linux/vhost.h> these are known: GET_FEATURES,
+ * SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_VRING_NUM, SET_VRING_ADDR,
+ * SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR,
+ * GET_BACKEND_FEATURES and SET_BACKEND_FEATURES.
+ *
+ * Structures begin with their size and grow at the end. A kernel that is older
+ * than its caller refuses a tail that is not zero (E2BIG); one that is newer
+ * takes what is missing as zero. Reserved fields and unknown flags have to be
+ * zero (EOPNOTSUPP). Every ioctl but VHOST_SET_OWNER fails with EPERM before
+ * VHOST_SET_OWNER and in a process other than the owner. Other errors that all
+ * of them share: EFAULT (bad user address), ENOTTY (unknown ioctl), EINVAL (a
+ * size smaller than the first version of the structure).
+ */
+#ifndef _UAPI_LINUX_VHOST_IOMMU_H
+#define _UAPI_LINUX_VHOST_IOMMU_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+#include <linux/vhost_types.h>
+
+/* The ioctl type of <linux/vhost.h>; numbers 0xa0 to 0xbf are ours. */
+#define VHOST_IOMMU_TYPE	0xaf
+
+/**
+ * struct vhost_iommu_config - the device's configuration
+ * @size: sizeof(struct vhost_iommu_config)
+ * @flags: must be 0
+ * @page_size_mask: page sizes, a bit each; the lowest is the granule of MAP. No
+ *	smaller than the host's page
+ * @input_start: first I/O virtual address that can be mapped
+ * @input_end: last I/O virtual address that can be mapped
+ * @domain_start: first domain number
+ * @domain_end: last domain number
+ * @probe_size: bytes of properties in a PROBE request; 0 to 4096, a multiple of 8
+ * @bypass: 1 if endpoints without a domain reach all guest-physical memory, 0 if
+ *	they reach nothing
+ * @reserved: must be 0
+ *
+ * The fields of struct virtio_iommu_config in host byte order. See the
+ * specification, "Device configuration layout".
+ */
+struct vhost_iommu_config {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 page_size_mask;
+	__aligned_u64 input_start;
+	__aligned_u64 input_end;
+	__u32 domain_start;
+	__u32 domain_end;
+	__u32 probe_size;
+	__u8 bypass;
+	__u8 reserved[3];
+};
+
+/**
+ * VHOST_IOMMU_GET_CONFIG - read the configuration
+ *
+ * Fills a struct vhost_iommu_config, of which only @size is read.
+ */
+#define VHOST_IOMMU_GET_CONFIG		_IO(VHOST_IOMMU_TYPE, 0xa0)
+
+/**
+ * VHOST_IOMMU_SET_CONFIG - change the configuration
+ *
+ * Takes a struct vhost_iommu_config. @bypass may change at any time and takes
+ * effect on every endpoint without a domain before the ioctl returns.
+ *
+ * Errors: EBUSY if another field changes while there are endpoints; EINVAL for a
+ * value out of its range; an error of the physical IOMMU if @bypass cannot be
+ * applied, in which case everything is as before.
+ */
+#define VHOST_IOMMU_SET_CONFIG		_IO(VHOST_IOMMU_TYPE, 0xa1)
+
+/**
+ * VHOST_IOMMU_CLAIM_CONTAINERS - become the IOMMU driver of this process
+ *
+ * No argument. The next VFIO container of this process that asks for
+ * VFIO_TYPE1_IOMMU or VFIO_TYPE1v2_IOMMU is served by this module, with the uAPI
+ * of type1v2. There is one such container a process at a time; a further one
+ * falls through to vfio_iommu_type1. Instances of one process share it.
+ */
+#define VHOST_IOMMU_CLAIM_CONTAINERS	_IO(VHOST_IOMMU_TYPE, 0xa2)
+
+/**
+ * VHOST_IOMMU_SET_RUNNING - start or stop the queues
+ *
+ * Takes a pointer to an int: 1 starts, 0 stops. Stopping returns after the last
+ * request was completed; domains and mappings stay.
+ *
+ * Errors: EINVAL if VIRTIO_F_VERSION_1 was not accepted, or a queue has no ring,
+ * size or kick; EFAULT if a ring is not accessible; ENOMEM.
+ */
+#define VHOST_IOMMU_SET_RUNNING		_IOW(VHOST_IOMMU_TYPE, 0xa3, int)
+
+/**
+ * VHOST_IOMMU_RESET - detach all endpoints and free all domains
+ *
+ * No argument. What the specification asks for when the device is reset;
+ * @bypass of the configuration stays. The queues have to be stopped (EBUSY).
+ */
+#define VHOST_IOMMU_RESET		_IO(VHOST_IOMMU_TYPE, 0xa4)
+
+/**
+ * struct vhost_iommu_region - a range of I/O virtual addresses that are reserved
+ * @start: first address
+ * @last: last address
+ * @type: VIRTIO_IOMMU_RESV_MEM_T_RESERVED or VIRTIO_IOMMU_RESV_MEM_T_MSI
+ * @reserved: must be 0
+ */
+struct vhost_iommu_region {
+	__aligned_u64 start;
+	__aligned_u64 last;
+	__u32 type;
+	__u32 reserved;
+};
+
+/* The endpoint is a VFIO device; without it, one that the VMM emulates. */
+#define VHOST_IOMMU_ENDPOINT_VFIO	(1 << 0)
+
+/**
+ * struct vhost_iommu_endpoint - a device behind the IOMMU
+ * @size: sizeof(struct vhost_iommu_endpoint)
+ * @flags: 0 or VHOST_IOMMU_ENDPOINT_VFIO
+ * @id: the endpoint's number, as VIOT or the device tree tells it to the guest
+ * @group_fd: the VFIO group of the device; -1 for an emulated one
+ * @device: user pointer to the device's name, as in VFIO_GROUP_GET_DEVICE_FD; 0
+ *	for an emulated one
+ * @regions: user pointer to an array of struct vhost_iommu_region, in addition to
+ *	those of the host; may be 0 if @nr_regions is
+ * @nr_regions: entries of @regions; at most 64
+ * @reserved: must be 0
+ *
+ * Regions of the host's group (reserved, direct, MSI) are added by the kernel.
+ * Regions may overlap here: PROBE reports them sorted and without overlaps, a
+ * reserved address before an MSI one.
+ */
+struct vhost_iommu_endpoint {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__s32 group_fd;
+	__aligned_u64 device;
+	__aligned_u64 regions;
+	__u32 nr_regions;
+	__u32 reserved;
+};
+
+/**
+ * VHOST_IOMMU_ADD_ENDPOINT - put a device behind the IOMMU
+ *
+ * Takes a struct vhost_iommu_endpoint. A VFIO device has to be open (its
+ * VFIO_GROUP_GET_DEVICE_FD done) and its group in the container that was claimed.
+ * The endpoint has no domain yet; what it reaches is decided by @bypass of the
+ * configuration.
+ *
+ * Errors: EEXIST if @id or the device has been added; ENOENT if the device is not
+ * open in a claimed container of this process; EBADF for @group_fd; EINVAL for a
+ * region that ends before it starts or has an unknown type; ENOSPC if the regions
+ * do not fit into probe_size; ERANGE if the physical IOMMU cannot map the
+ * granule of the configuration; E2BIG for too many regions; ENOMEM.
+ */
+#define VHOST_IOMMU_ADD_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0xa5)
+
+/**
+ * struct vhost_iommu_endpoint_id - the number of an endpoint
+ * @size: sizeof(struct vhost_iommu_endpoint_id)
+ * @id: as in struct vhost_iommu_endpoint
+ */
+struct vhost_iommu_endpoint_id {
+	__u32 size;
+	__u32 id;
+};
+
+/**
+ * VHOST_IOMMU_REMOVE_ENDPOINT - take a device from behind the IOMMU
+ *
+ * Takes a struct vhost_iommu_endpoint_id. The endpoint is detached. The group of
+ * a VFIO device reaches no memory any more once its last endpoint is gone.
+ *
+ * Errors: ENOENT if there is no such endpoint.
+ */
+#define VHOST_IOMMU_REMOVE_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0xa6)
+
+/* Report a fault to the guest if the access is not allowed. */
+#define VHOST_IOMMU_TRANSLATE_REPORT	(1 << 0)
+
+/**
+ * struct vhost_iommu_translate - one address of one endpoint
+ * @size: sizeof(struct vhost_iommu_translate)
+ * @flags: 0 or VHOST_IOMMU_TRANSLATE_REPORT
+ * @endpoint: number of the endpoint
+ * @access: what the endpoint wants to do, VIRTIO_IOMMU_MAP_F_READ and _WRITE
+ * @iova: the address to translate
+ * @gpa: out: the guest-physical address of @iova
+ * @last: out: the last I/O virtual address of the run around @iova that continues
+ *	with the same permissions and consecutive addresses, or, if nothing is
+ *	mapped at @iova, that is not mapped either
+ * @perm: out: what is allowed, VIRTIO_IOMMU_MAP_F_READ and _WRITE; 0 if nothing is
+ * @reserved: must be 0
+ */
+struct vhost_iommu_translate {
+	__u32 size;
+	__u32 flags;
+	__u32 endpoint;
+	__u32 access;
+	__aligned_u64 iova;
+	__aligned_u64 gpa;
+	__aligned_u64 last;
+	__u32 perm;
+	__u32 reserved;
+};
+
+/**
+ * VHOST_IOMMU_TRANSLATE - translate an address for a device the VMM emulates
+ *
+ * Takes and fills a struct vhost_iommu_translate. An address that is not mapped is
+ * no error of the ioctl: @perm is 0 then.
+ *
+ * Errors: ENOENT if there is no such endpoint.
+ */
+#define VHOST_IOMMU_TRANSLATE		_IO(VHOST_IOMMU_TYPE, 0xa7)
+
+/**
+ * struct vhost_iommu_fault - a fault to report to the guest
+ * @size: sizeof(struct vhost_iommu_fault)
+ * @endpoint: number of the endpoint
+ * @reason: VIRTIO_IOMMU_FAULT_R_*
+ * @flags: VIRTIO_IOMMU_FAULT_F_*
+ * @address: I/O virtual address, if VIRTIO_IOMMU_FAULT_F_ADDRESS is set
+ */
+struct vhost_iommu_fault {
+	__u32 size;
+	__u32 endpoint;
+	__u32 reason;
+	__u32 flags;
+	__aligned_u64 address;
+};
+
+/**
+ * VHOST_IOMMU_REPORT_FAULT - put a fault into the guest's event queue
+ *
+ * Takes a struct vhost_iommu_fault. A fault for which the guest has no buffer is
+ * dropped and counted, without an error.
+ *
+ * Errors: ENOENT if there is no such endpoint; EINVAL for an unknown reason.
+ */
+#define VHOST_IOMMU_REPORT_FAULT	_IO(VHOST_IOMMU_TYPE, 0xa8)
+
+/**
+ * struct vhost_iommu_stats - counters since the device was opened
+ * @size: sizeof(struct vhost_iommu_stats)
+ * @reserved: 0
+ * @attach: ATTACH requests
+ * @detach: DETACH requests
+ * @map: MAP requests
+ * @unmap: UNMAP requests
+ * @probe: PROBE requests
+ * @failed: requests of all types that got a status other than OK
+ * @malformed: buffers returned with a used length of 0: too short, or of an unknown
+ *	type
+ * @kicks: times the guest's notification woke the worker
+ * @signals: interrupts raised
+ * @faults: faults written to the event queue
+ * @faults_dropped: faults for which there was no buffer
+ * @endpoints: endpoints now
+ * @domains: domains now
+ * @mappings: mappings now
+ */
+struct vhost_iommu_stats {
+	__u32 size;
+	__u32 reserved;
+	__aligned_u64 attach;
+	__aligned_u64 detach;
+	__aligned_u64 map;
+	__aligned_u64 unmap;
+	__aligned_u64 probe;
+	__aligned_u64 failed;
+	__aligned_u64 malformed;
+	__aligned_u64 kicks;
+	__aligned_u64 signals;
+	__aligned_u64 faults;
+	__aligned_u64 faults_dropped;
+	__aligned_u64 endpoints;
+	__aligned_u64 domains;
+	__aligned_u64 mappings;
+};
+
+/**
+ * VHOST_IOMMU_GET_STATS - read the counters
+ *
+ * Fills a struct vhost_iommu_stats, of which only @size is read.
+ */
+#define VHOST_IOMMU_GET_STATS		_IO(VHOST_IOMMU_TYPE, 0xa9)
+
+#endif /* _UAPI_LINUX_VHOST_IOMMU_H */
