@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Kernels, their sources, and our modules built against them.
+#
+# Needs: TOP, CACHE, CODENAME, JOBS, say, die, logged, digest, produce, apt_*.
+
+# Debian 12 gets 6.12 in its security suite, Debian 13 is built on it.
+kernel_image()
+{
+	case $CODENAME in
+	bookworm) apt_newest 'linux-image-6\.12\.[0-9]+\+deb12-amd64' ;;
+	trixie)   apt_newest 'linux-image-6\.12\.[0-9]+\+deb13-amd64' ;;
+	*)        die "this needs Debian 12 or 13, not ${CODENAME:-an unnamed one}" ;;
+	esac
+}
+
+inputs_kernel()
+{
+	local image
+
+	image=$(kernel_image)
+	echo "$image"
+	apt_version "$image"
+}
+
+build_kernel()
+{
+	local tmp=$1 final=$2 image version release headers
+
+	image=$(kernel_image)
+	version=$(apt_version "$image")
+	release=${image#linux-image-}
+	apt_unpack "$tmp" "$image=$version" \
+		"linux-headers-$release=$version" \
+		"linux-headers-${release%-amd64}-common=$version" \
+		"linux-kbuild-${release%-amd64}=$version"
+
+	if [ -d "$tmp/usr/lib/modules" ]; then
+		mkdir -p "$tmp/lib"
+		mv "$tmp/usr/lib/modules" "$tmp/lib/modules"
+	fi
+	mv "$tmp/boot/vmlinuz-$release" "$tmp/vmlinuz"
+	echo "$release" > "$tmp/release"
+	# Installed headers name each other by absolute path.
+	headers=usr/src/linux-headers-$release
+	sed -i "s|/usr/src/|$final/usr/src/|" "$tmp/$headers/Makefile"
+	ln -s "$headers" "$tmp/build"
+	ln -sfn "../../../$headers" "$tmp/lib/modules/$release/build"
+	rm -f "$tmp/lib/modules/$release/source"
+	depmod -b "$tmp" "$release"
+	rm -rf "${tmp:?}/usr/share"
+}
+
+# unpack_source TMP PACKAGE VERSION: the tree ends up in TMP itself.
+unpack_source()
+{
+	local tmp=$1 package=$2
+
+	apt_unpack "$tmp/.package" "$package=$3"
+	say "unpacking $package"
+	tar -C "$tmp" --strip-components=1 -xf \
+		"$tmp/.package/usr/src/$package.tar.xz"
+	rm -rf "$tmp/.package"
+}
+
+inputs_source()
+{
+	inputs_kernel
+}
+
+build_source()
+{
+	local image version
+
+	image=$(kernel_image)
+	version=$(apt_version "$image")
+	unpack_source "$1" linux-source-6.12 "$version"
+}
+
+next_image()
+{
+	apt_newest 'linux-image-7\.[0-9]+\.[0-9]+\+deb13-amd64'
+}
+
+# linux-source-7.3 of linux-image-7.3.4+deb13-amd64
+next_source()
+{
+	sed -E 's/^linux-image-([0-9]+\.[0-9]+)\..*/linux-source-\1/' <<< "$1"
+}
+
+inputs_source_next()
+{
+	local image
+
+	image=$(next_image)
+	echo "$image"
+	apt_version "$image"
+}
+
+build_source_next()
+{
+	local image version
+
+	image=$(next_image)
+	version=$(apt_version "$image")
+	unpack_source "$1" "$(next_source "$image")" "$version"
+}
+
+inputs_kernel_next()
+{
+	inputs_source_next
+	gcc --version | head -n 1
+}
+
+# The programs in Debian's headers for the next kernel are linked with the next
+# release's libc, so the headers are prepared here, from the source, with their
+# configuration and their symbol versions.
+build_kernel_next()
+{
+	local tmp=$1 image version release source headers
+
+	image=$(next_image)
+	version=$(apt_version "$image")
+	release=${image#linux-image-}
+	source=$(produce source_next)
+	apt_unpack "$tmp/.package" "linux-headers-$release=$version"
+	headers=$tmp/.package/usr/src/linux-headers-$release
+	mkdir "$tmp/build"
+	cp "$headers/.config" "$headers/Module.symvers" "$tmp/build"
+	say "preparing $release for module builds"
+	logged "$tmp/log" "$source/scripts/config" --file "$tmp/build/.config" \
+		-d DEBUG_INFO_BTF -d MODULE_SIG -d RUST -d GCC_PLUGINS
+	logged "$tmp/log" make -C "$source" O="$tmp/build" olddefconfig
+	logged "$tmp/log" make -C "$source" O="$tmp/build" -j"$JOBS" \
+		modules_prepare
+	echo "$release" > "$tmp/release"
+	rm -rf "$tmp/.package"
+}
+
+# copy_modules TMP: what kbuild needs of the tree, so that builds against
+# different kernels do not meet in one place.
+copy_modules()
+{
+	mkdir "$1/tree"
+	cp -r "$TOP/Kbuild" "$TOP/drivers" "$TOP/include" "$1/tree"
+	find "$1/tree" \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' \
+		-o -name '.*.cmd' \) -delete
+}
+
+inputs_modules()
+{
+	(cd "$TOP" && digest Kbuild drivers include |
+		grep -v -E '\.(o|ko|mod|mod\.c|cmd)$')
+	gcc --version | head -n 1
+	"$0" kernel
+}
+
+build_modules()
+{
+	local tmp=$1 kernel
+
+	kernel=$("$0" kernel)
+	copy_modules "$tmp"
+	logged "$tmp/log" make -C "$kernel/build" M="$tmp/tree" W=1 \
+		-j"$JOBS" CONFIG_VIRTIO_IOMMU=m CONFIG_VHOST_IOMMU=m modules
+	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
+	rm -rf "$tmp/tree"
+}

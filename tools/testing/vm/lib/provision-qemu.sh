@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# QEMU: Debian's 10.0 source and patches, our patches on top, built with no
+# more than the test machines use.
+#
+# Needs: TOP, CODENAME, JOBS, say, die, logged, digest, apt_*.
+
+QEMU_PATCHES=$TOP/tools/vmm/qemu/patches
+QEMU_OPTIONS=(
+	--python=/usr/bin/python3
+	--target-list=x86_64-softmmu
+	--without-default-features
+	--enable-tcg --enable-kvm --enable-vhost-kernel
+	--enable-virtfs --enable-attr --enable-cap-ng
+	--enable-trace-backends=log
+	--disable-docs --disable-download --disable-install-blobs
+	--firmwarepath=/usr/share/qemu:/usr/share/seabios
+)
+
+inputs_qemu()
+{
+	apt_source_version qemu 1:10.0.
+	echo "${QEMU_OPTIONS[@]}"
+	gcc --version | head -n 1
+	if [ -d "$QEMU_PATCHES" ]; then
+		(cd "$QEMU_PATCHES" && digest .)
+	fi
+}
+
+# One line for each tenth of the way.
+ninja_progress()
+{
+	awk -v what="$1" '{
+		tenth = int($1 / 10)
+		if (tenth > last) {
+			printf "provision: %s %d%%\n", what, tenth * 10
+			fflush()
+			last = tenth
+		}
+	}'
+}
+
+# QEMU 10.0 wants meson 1.5, which Debian 12 has in backports only.
+qemu_meson()
+{
+	local version
+
+	[ "$CODENAME" = bookworm ] || return 0
+	version=$(apt_version meson)
+	apt_unpack "$1/meson" "meson=$version"
+	export PYTHONPATH=$1/meson/usr/lib/python3/dist-packages
+	export PATH=$1/meson/usr/bin:$PATH
+}
+
+build_qemu()
+{
+	local tmp=$1 patch version
+
+	version=$(apt_source_version qemu 1:10.0.)
+	apt_fetch "$tmp/package" "source --download-only" "qemu=$version"
+	logged "$tmp/log" dpkg-source -x "$tmp"/package/*.dsc "$tmp/src"
+	for patch in "$QEMU_PATCHES"/*.patch; do
+		[ -e "$patch" ] || continue
+		say "applying ${patch##*/}"
+		logged "$tmp/log" patch -d "$tmp/src" -p1 --fuzz=0 -i "$patch"
+	done
+	qemu_meson "$tmp"
+
+	say "configuring QEMU"
+	mkdir "$tmp/build"
+	(cd "$tmp/build" && logged "$tmp/log" ../src/configure \
+		"${QEMU_OPTIONS[@]}")
+	if ! NINJA_STATUS='%p ' ninja -C "$tmp/build" -j"$JOBS" \
+		qemu-system-x86_64 < /dev/null 2>&1 | tee -a "$tmp/log" |
+		ninja_progress QEMU; then
+		tail -n 25 "$tmp/log" >&2
+		die "QEMU does not build"
+	fi
+	mkdir "$tmp/bin"
+	strip -o "$tmp/bin/qemu-system-x86_64" "$tmp/build/qemu-system-x86_64"
+	rm -rf "$tmp/package" "$tmp/src" "$tmp/build" "$tmp/meson"
+}
