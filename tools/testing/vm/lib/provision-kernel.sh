@@ -148,11 +148,16 @@ copy_modules()
 		-o -name '.*.cmd' \) -delete
 }
 
-inputs_modules()
+tree_inputs()
 {
 	(cd "$TOP" && digest Kbuild drivers include |
 		grep -v -E '\.(o|ko|mod|mod\.c|cmd)$')
 	gcc --version | head -n 1
+}
+
+inputs_modules()
+{
+	tree_inputs
 	"$0" kernel
 }
 
@@ -166,4 +171,66 @@ build_modules()
 		-j"$JOBS" CONFIG_VIRTIO_IOMMU=m CONFIG_VHOST_IOMMU=m modules
 	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
 	rm -rf "$tmp/tree"
+}
+
+inputs_testmodules()
+{
+	tree_inputs
+	"$0" testkernel
+}
+
+# The same with their KUnit suites inside.
+build_testmodules()
+{
+	local tmp=$1 kernel
+
+	kernel=$("$0" testkernel)
+	copy_modules "$tmp"
+	logged "$tmp/log" make -C "$kernel/build" M="$tmp/tree" W=1 -j"$JOBS" \
+		CONFIG_VIRTIO_IOMMU=m CONFIG_VHOST_IOMMU=m \
+		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y \
+		CONFIG_VHOST_IOMMU_KUNIT_TEST=y modules
+	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
+	rm -rf "$tmp/tree"
+}
+
+TESTKERNEL_CONFIG=$TOP/tools/testing/kunit/kernel.config
+
+inputs_testkernel()
+{
+	inputs_source
+	cat "$TESTKERNEL_CONFIG"
+	gcc --version | head -n 1
+}
+
+# One line for each 500 files compiled.
+kbuild_progress()
+{
+	awk '$1 == "CC" && ++files % 500 == 0 {
+		printf "provision: %d files compiled\n", files
+		fflush()
+	}'
+}
+
+build_testkernel()
+{
+	local tmp=$1 source lost
+
+	source=$(produce source)
+	logged "$tmp/log" make -C "$source" O="$tmp/build" \
+		KCONFIG_ALLCONFIG="$TESTKERNEL_CONFIG" allnoconfig
+	lost=$(grep '^CONFIG' "$TESTKERNEL_CONFIG" |
+		grep -v -x -F -f "$tmp/build/.config" || true)
+	[ -z "$lost" ] || die "the kernel does not take: ${lost//$'\n'/ }"
+	say "building the test kernel"
+	if ! make -C "$source" O="$tmp/build" -j"$JOBS" bzImage modules \
+		< /dev/null 2>&1 | tee -a "$tmp/log" | kbuild_progress; then
+		tail -n 25 "$tmp/log" >&2
+		die "the test kernel does not build"
+	fi
+	cp "$tmp/build/arch/x86/boot/bzImage" "$tmp/bzImage"
+	make -s -C "$source" O="$tmp/build" kernelrelease > "$tmp/release"
+	# Module builds need the programs and the headers, not the objects.
+	find "$tmp/build" -name '*.o' -not -path '*/scripts/*' \
+		-not -path '*/tools/*' -delete
 }

@@ -44,40 +44,40 @@ ninja_progress()
 # QEMU 10.0 wants meson 1.5, which Debian 12 has in backports only.
 qemu_meson()
 {
-	local version
+	local dir=$1 version
 
 	[ "$CODENAME" = bookworm ] || return 0
 	version=$(apt_version meson)
-	apt_unpack "$1/meson" "meson=$version"
-	export PYTHONPATH=$1/meson/usr/lib/python3/dist-packages
-	export PATH=$1/meson/usr/bin:$PATH
+	apt_unpack "$dir" "meson=$version"
+	export PYTHONPATH=$dir/usr/lib/python3/dist-packages
+	export PATH=$dir/usr/bin:$PATH
 }
 
 build_qemu()
 {
-	local tmp=$1 patch version
+	local tmp=$1 work=$1/work patch version
 
 	version=$(apt_source_version qemu 1:10.0.)
-	apt_fetch "$tmp/package" "source --download-only" "qemu=$version"
-	logged "$tmp/log" dpkg-source -x "$tmp"/package/*.dsc "$tmp/src"
+	apt_fetch "$work" "source --download-only" "qemu=$version"
+	logged "$tmp/log" dpkg-source -x "$work"/*.dsc "$work/src"
 	for patch in "$QEMU_PATCHES"/*.patch; do
 		[ -e "$patch" ] || continue
 		say "applying ${patch##*/}"
-		logged "$tmp/log" patch -d "$tmp/src" -p1 --fuzz=0 -i "$patch"
+		logged "$tmp/log" patch -d "$work/src" -p1 --fuzz=0 -i "$patch"
 	done
-	qemu_meson "$tmp"
+	qemu_meson "$work/meson"
 
 	say "configuring QEMU"
-	mkdir "$tmp/build"
-	(cd "$tmp/build" && logged "$tmp/log" ../src/configure \
+	mkdir "$work/build"
+	(cd "$work/build" && logged "$tmp/log" ../src/configure \
 		"${QEMU_OPTIONS[@]}")
-	if ! NINJA_STATUS='%p ' ninja -C "$tmp/build" -j"$JOBS" \
+	if ! NINJA_STATUS='%p ' ninja -C "$work/build" -j"$JOBS" \
 		qemu-system-x86_64 < /dev/null 2>&1 | tee -a "$tmp/log" |
 		ninja_progress QEMU; then
 		tail -n 25 "$tmp/log" >&2
 		die "QEMU does not build"
 	fi
 	mkdir "$tmp/bin"
-	strip -o "$tmp/bin/qemu-system-x86_64" "$tmp/build/qemu-system-x86_64"
-	rm -rf "$tmp/package" "$tmp/src" "$tmp/build" "$tmp/meson"
+	strip -o "$tmp/bin/qemu-system-x86_64" "$work/build/qemu-system-x86_64"
+	rm -rf "$work"
 }
