@@ -3,7 +3,7 @@
 #
 # Kernels, their sources, and our modules built against them.
 #
-# Needs: TOP, CACHE, CODENAME, JOBS, say, die, logged, digest, produce, apt_*.
+# Needs: TOP, CODENAME, JOBS, say, die, logged, digest, produce, apt_*, kbuild_*.
 
 # Debian 12 gets 6.12 in its security suite, Debian 13 is built on it.
 kernel_image()
@@ -138,16 +138,6 @@ build_kernel_next()
 	rm -rf "$tmp/.package"
 }
 
-# copy_modules TMP: what kbuild needs of the tree, so that builds against
-# different kernels do not meet in one place.
-copy_modules()
-{
-	mkdir "$1/tree"
-	cp -r "$TOP/Kbuild" "$TOP/drivers" "$TOP/include" "$1/tree"
-	find "$1/tree" \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' \
-		-o -name '.*.cmd' \) -delete
-}
-
 tree_inputs()
 {
 	(cd "$TOP" && digest Kbuild drivers include |
@@ -166,9 +156,8 @@ build_modules()
 	local tmp=$1 kernel
 
 	kernel=$("$0" kernel)
-	copy_modules "$tmp"
-	logged "$tmp/log" make -C "$kernel/build" M="$tmp/tree" W=1 \
-		-j"$JOBS" CONFIG_VIRTIO_IOMMU=m CONFIG_VHOST_IOMMU=m modules
+	kbuild_copy "$tmp/tree"
+	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree"
 	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
 	rm -rf "$tmp/tree"
 }
@@ -185,11 +174,9 @@ build_testmodules()
 	local tmp=$1 kernel
 
 	kernel=$("$0" testkernel)
-	copy_modules "$tmp"
-	logged "$tmp/log" make -C "$kernel/build" M="$tmp/tree" W=1 -j"$JOBS" \
-		CONFIG_VIRTIO_IOMMU=m CONFIG_VHOST_IOMMU=m \
-		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y \
-		CONFIG_VHOST_IOMMU_KUNIT_TEST=y modules
+	kbuild_copy "$tmp/tree"
+	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" \
+		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y CONFIG_VHOST_IOMMU_KUNIT_TEST=y
 	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
 	rm -rf "$tmp/tree"
 }
