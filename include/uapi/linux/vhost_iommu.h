@@ -96,7 +96,7 @@ struct vhost_iommu_config {
  * No argument. The next VFIO container of this process that asks for
  * VFIO_TYPE1_IOMMU or VFIO_TYPE1v2_IOMMU is served by this module, with the uAPI
  * of type1v2. There is one such container a process at a time; a further one
- * falls through to vfio_iommu_type1. Instances of one process share it.
+ * is left to vfio_iommu_type1. Instances of one process share it.
  */
 #define VHOST_IOMMU_CLAIM_CONTAINERS	_IO(VHOST_IOMMU_TYPE, 0xa2)
 
@@ -211,9 +211,8 @@ struct vhost_iommu_endpoint_id {
  * @access: what the endpoint wants to do, VIRTIO_IOMMU_MAP_F_READ and _WRITE
  * @iova: the address to translate
  * @gpa: out: the guest-physical address of @iova
- * @last: out: the last I/O virtual address of the run around @iova that continues
- *	with the same permissions and consecutive addresses, or, if nothing is
- *	mapped at @iova, that is not mapped either
+ * @last: out: the answer holds up to this I/O virtual address, with consecutive
+ *	guest-physical ones; if nothing is mapped at @iova, nothing is up to here
  * @perm: out: what is allowed, VIRTIO_IOMMU_MAP_F_READ and _WRITE; 0 if nothing is
  * @reserved: must be 0
  */

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The guest's domains and the requests on them: ATTACH, DETACH, MAP and UNMAP as
+ * virtio 1.4 has them ("Device operations" of the IOMMU device). A domain exists as
+ * long as an endpoint is attached to it. A request that fails leaves everything as
+ * it was.
+ *
+ * All of it needs the lock of the instance and, once there is a stage 2, its lock:
+ * for writing in ATTACH and DETACH, for reading in MAP and UNMAP.
+ */
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "endpoint.h"
+#include "stage2.h"
+#include "vhost_iommu.h"
+
+static unsigned long max_mappings = 4UL << 20;
+module_param(max_mappings, ulong, 0644);
+MODULE_PARM_DESC(max_mappings,
+		 "Maximum number of mappings a virtual IOMMU can have (4194304)");
+
+static unsigned long max_domains = 64UL << 10;
+module_param(max_domains, ulong, 0644);
+MODULE_PARM_DESC(max_domains,
+		 "Maximum number of domains a virtual IOMMU can have (65536)");
+
+/* What the guest learns of an errno of the kernel. */
+static u8 to_status(int err)
+{
+	switch (err) {
+	case 0:
+		return VIRTIO_IOMMU_S_OK;
+	case -ENOMEM:
+	case -ENOSPC:
+		return VIRTIO_IOMMU_S_NOMEM;
+	case -EINVAL:
+	case -EBUSY:
+	case -EOPNOTSUPP:
+		return VIRTIO_IOMMU_S_UNSUPP;
+	default:
+		return VIRTIO_IOMMU_S_DEVERR;
+	}
+}
+
+static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
+						bool bypass)
+{
+	struct vhost_iommu_domain *domain;
+	int ret;
+
+	if (vi->nr_domains >= READ_ONCE(max_domains))
+		return ERR_PTR(-ENOSPC);
+	domain = kzalloc(sizeof(*domain), GFP_KERNEL_ACCOUNT);
+	if (!domain)
+		return ERR_PTR(-ENOMEM);
+	domain->vi = vi;
+	domain->id = id;
+	domain->bypass = bypass;
+	domain->mappings = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&domain->endpoints);
+	INIT_LIST_HEAD(&domain->hwdoms);
+
+	ret = xa_insert(&vi->domains, id, domain, GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		kfree(domain);
+		return ERR_PTR(ret);
+	}
+	vi->nr_domains++;
+	return domain;
+}
+
+/* Free a domain without endpoints, hence without hardware domains. */
+static void domain_destroy(struct vhost_iommu_domain *domain)
+{
+	struct vhost_iommu *vi = domain->vi;
+	struct vhost_iommu_mapping *m;
+
+	WARN_ON_ONCE(!list_empty(&domain->hwdoms));
+	xa_erase(&vi->domains, domain->id);
+	vi->nr_domains--;
+	while ((m = vhost_iommu_mapping_find(&domain->mappings, 0, U64_MAX))) {
+		vhost_iommu_mapping_del(&domain->mappings, m);
+		vi->nr_mappings--;
+		cond_resched();
+	}
+	kfree(domain);
+}
+
+static void domain_put(struct vhost_iommu_domain *domain)
+{
+	if (domain && list_empty(&domain->endpoints))
+		domain_destroy(domain);
+}
+
+/* The devices of a group share a domain, whichever it is. */
+static bool group_allows(const struct vhost_iommu_ep *ep,
+			 const struct vhost_iommu_domain *domain)
+{
+	const struct vhost_iommu_ep *other;
+
+	if (!ep->group)
+		return true;
+	list_for_each_entry(other, &ep->group->endpoints, group_list)
+		if (other != ep && other->domain && other->domain != domain)
+			return false;
+	return true;
+}
+
+/* Is anything mapped where the endpoint can have nothing? */
+static bool resv_allows(const struct vhost_iommu_ep *ep,
+			struct vhost_iommu_domain *domain)
+{
+	unsigned int i;
+
+	for (i = 0; i < ep->resv.nr; i++)
+		if (vhost_iommu_mapping_find(&domain->mappings,
+					     ep->resv.r[i].start,
+					     ep->resv.r[i].last))
+			return false;
+	return true;
+}
+
+/*
+ * Move an endpoint to a domain, or to none. On failure it stays where it was. The
+ * group moves before the old hardware domain may be freed.
+ */
+static int ep_move(struct vhost_iommu_ep *ep, struct vhost_iommu_domain *domain)
+{
+	struct vhost_iommu_hwdom *old_hw = ep->hwdom, *hw = NULL;
+	struct vhost_iommu_domain *old = ep->domain;
+	int ret;
+
+	if (domain && !domain->bypass && ep->group) {
+		hw = vhost_iommu_hwdom_get(domain, ep->group);
+		if (IS_ERR(hw))
+			return PTR_ERR(hw);
+	}
+
+	ep->domain = domain;
+	ep->hwdom = hw;
+	ret = ep->group ? vhost_iommu_group_update(ep->group) : 0;
+	if (ret) {
+		ep->domain = old;
+		ep->hwdom = old_hw;
+		if (hw)
+			vhost_iommu_hwdom_put(hw);
+		return ret;
+	}
+
+	if (old_hw)
+		vhost_iommu_hwdom_put(old_hw);
+	list_del_init(&ep->domain_list);
+	if (domain)
+		list_add_tail(&ep->domain_list, &domain->endpoints);
+	domain_put(old);
+	return 0;
+}
+
+static void assert_s2_write(struct vhost_iommu *vi)
+{
+	lockdep_assert_held(&vi->lock);
+	if (vi->s2)
+		lockdep_assert_held_write(&vi->s2->lock);
+}
+
+/**
+ * vhost_iommu_attach() - ATTACH request
+ * @vi: the instance
+ * @id: domain, created if it does not exist
+ * @endpoint: number of the endpoint
+ * @flags: VIRTIO_IOMMU_ATTACH_F_*
+ *
+ * Return: VIRTIO_IOMMU_S_OK; _INVAL for an unknown flag or one that does not go with
+ * the domain; _RANGE for the domain's number; _NOENT for the endpoint; _UNSUPP if
+ * its group is in another domain, the domain has mappings in its reserved regions,
+ * or its hardware cannot; _NOMEM.
+ */
+u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags)
+{
+	bool bypass = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS;
+	struct vhost_iommu_domain *domain;
+	struct vhost_iommu_ep *ep;
+	int ret;
+
+	assert_s2_write(vi);
+
+	if (flags & ~(u32)VIRTIO_IOMMU_ATTACH_F_BYPASS ||
+	    (bypass && !(vi->features & BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG))))
+		return VIRTIO_IOMMU_S_INVAL;
+	ep = xa_load(&vi->endpoints, endpoint);
+	if (!ep || (ep->assigned && !ep->group))
+		return VIRTIO_IOMMU_S_NOENT;
+	if (id < vi->config.domain_start || id > vi->config.domain_end)
+		return VIRTIO_IOMMU_S_RANGE;
+	domain = xa_load(&vi->domains, id);
+	if (domain && domain->bypass != bypass)
+		return VIRTIO_IOMMU_S_INVAL;
+	if (domain && ep->domain == domain)
+		return VIRTIO_IOMMU_S_OK;
+	if (!group_allows(ep, domain) || (domain && !resv_allows(ep, domain)))
+		return VIRTIO_IOMMU_S_UNSUPP;
+
+	if (!domain)
+		domain = domain_create(vi, id, bypass);
+	if (IS_ERR(domain))
+		return to_status(PTR_ERR(domain));
+	ret = ep_move(ep, domain);
+	if (ret)
+		domain_put(domain);
+	return to_status(ret);
+}
+
+/**
+ * vhost_iommu_detach() - DETACH request
+ * @vi: the instance
+ * @id: domain
+ * @endpoint: number of the endpoint
+ *
+ * Return: VIRTIO_IOMMU_S_OK; _NOENT for the endpoint; _INVAL if it is not attached
+ * to the domain; _DEVERR if the hardware refuses what comes after (bypass).
+ */
+u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint)
+{
+	struct vhost_iommu_ep *ep;
+
+	assert_s2_write(vi);
+
+	ep = xa_load(&vi->endpoints, endpoint);
+	if (!ep)
+		return VIRTIO_IOMMU_S_NOENT;
+	if (!ep->domain || ep->domain->id != id)
+		return VIRTIO_IOMMU_S_INVAL;
+	return to_status(ep_move(ep, NULL));
+}
+
+/**
+ * vhost_iommu_detach_ep() - detach an endpoint whatever happens
+ * @ep: the endpoint
+ *
+ * If the hardware does not take the group into bypass, the group is left blocked.
+ */
+void vhost_iommu_detach_ep(struct vhost_iommu_ep *ep)
+{
+	struct vhost_iommu_domain *old = ep->domain;
+
+	assert_s2_write(ep->vi);
+
+	if (!old || !ep_move(ep, NULL))
+		return;
+	vhost_iommu_group_block(ep->group);
+	if (ep->hwdom)
+		vhost_iommu_hwdom_put(ep->hwdom);
+	ep->hwdom = NULL;
+	ep->domain = NULL;
+	list_del_init(&ep->domain_list);
+	domain_put(old);
+}
+
+/* Mappings change under both locks: see vhost_iommu.h. */
+static void assert_s2_read(struct vhost_iommu *vi)
+{
+	lockdep_assert_held(&vi->lock);
+	if (vi->s2)
+		lockdep_assert_held(&vi->s2->lock);
+}
+
+static u8 find_paging(struct vhost_iommu *vi, u32 id,
+		      struct vhost_iommu_domain **domain)
+{
+	*domain = xa_load(&vi->domains, id);
+	if (!*domain)
+		return VIRTIO_IOMMU_S_NOENT;
+	return (*domain)->bypass ? VIRTIO_IOMMU_S_INVAL : VIRTIO_IOMMU_S_OK;
+}
+
+static bool reserved(struct vhost_iommu_domain *domain, u64 start, u64 last)
+{
+	struct vhost_iommu_ep *ep;
+
+	list_for_each_entry(ep, &domain->endpoints, domain_list)
+		if (vhost_iommu_regions_find(&ep->resv, start, last))
+			return true;
+	return false;
+}
+
+static u8 check_map(struct vhost_iommu_domain *domain, u64 start, u64 last,
+		    u64 gpa)
+{
+	struct vhost_iommu *vi = domain->vi;
+	u64 granule = vi->config.page_size_mask & -vi->config.page_size_mask;
+	u64 gpa_last;
+
+	if (last <= start)
+		return VIRTIO_IOMMU_S_INVAL;
+	if ((start | (last + 1) | gpa) & (granule - 1))
+		return VIRTIO_IOMMU_S_RANGE;
+	if (start < vi->config.input_start || last > vi->config.input_end)
+		return VIRTIO_IOMMU_S_RANGE;
+	if (check_add_overflow(gpa, last - start, &gpa_last))
+		return VIRTIO_IOMMU_S_FAULT;
+	if (vhost_iommu_mapping_find(&domain->mappings, start, last) ||
+	    reserved(domain, start, last))
+		return VIRTIO_IOMMU_S_INVAL;
+	if (vi->nr_mappings >= READ_ONCE(max_mappings))
+		return VIRTIO_IOMMU_S_NOMEM;
+	return VIRTIO_IOMMU_S_OK;
+}
+
+/* Put a new mapping into all hardware domains, or into none. */
+static u8 map_hwdoms(struct vhost_iommu_domain *domain,
+		     const struct vhost_iommu_mapping *m)
+{
+	struct vhost_iommu_hwdom *hw;
+	int ret = 1;
+
+	list_for_each_entry(hw, &domain->hwdoms, owner_list) {
+		ret = vhost_iommu_hwdom_map(hw, m, 0, U64_MAX);
+		/* All classes have the same stage 2: 0 can only be the first. */
+		if (ret <= 0)
+			break;
+	}
+	if (ret > 0)
+		return VIRTIO_IOMMU_S_OK;
+	list_for_each_entry_continue_reverse(hw, &domain->hwdoms, owner_list)
+		vhost_iommu_hwdom_unmap_now(hw, m, 0, U64_MAX);
+	return ret ? to_status(ret) : VIRTIO_IOMMU_S_FAULT;
+}
+
+/**
+ * vhost_iommu_map() - MAP request
+ * @vi: the instance
+ * @id: domain
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ * @gpa: guest-physical address of @start
+ * @flags: VIRTIO_IOMMU_MAP_F_*
+ *
+ * Where the range has guest-physical addresses without memory, the hardware gets
+ * what there is, now and when stage 2 changes.
+ *
+ * Return: VIRTIO_IOMMU_S_OK; _INVAL for an unknown flag, a bypass domain, a range
+ * that is not one, is mapped or is reserved; _NOENT for the domain; _RANGE for what
+ * is not aligned or not in the input range; _FAULT if the guest-physical range wraps
+ * or, with an assigned endpoint in the domain, has no memory at all; _NOMEM.
+ */
+u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
+		   u32 flags)
+{
+	u32 known = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
+	struct vhost_iommu_domain *domain;
+	struct vhost_iommu_mapping *m;
+	u8 status;
+
+	assert_s2_read(vi);
+
+	if (vi->features & BIT_ULL(VIRTIO_IOMMU_F_MMIO))
+		known |= VIRTIO_IOMMU_MAP_F_MMIO;
+	if (flags & ~known)
+		return VIRTIO_IOMMU_S_INVAL;
+	status = find_paging(vi, id, &domain);
+	if (status)
+		return status;
+	status = check_map(domain, start, last, gpa);
+	if (status)
+		return status;
+
+	m = vhost_iommu_mapping_add(&domain->mappings, start, last, gpa, flags);
+	if (!m)
+		return VIRTIO_IOMMU_S_NOMEM;
+	status = map_hwdoms(domain, m);
+	if (status)
+		vhost_iommu_mapping_del(&domain->mappings, m);
+	else
+		vi->nr_mappings++;
+	return status;
+}
+
+/**
+ * vhost_iommu_unmap() - UNMAP request
+ * @vi: the instance
+ * @id: domain
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ *
+ * The caller has to call vhost_iommu_flush() before the guest learns of it.
+ *
+ * Return: VIRTIO_IOMMU_S_OK, also if nothing is mapped; _NOENT for the domain;
+ * _INVAL for a bypass domain or a range that is not one; _RANGE if a mapping would
+ * be split.
+ */
+u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
+{
+	struct vhost_iommu_domain *domain;
+	struct vhost_iommu_mapping *m;
+	struct vhost_iommu_hwdom *hw;
+	u8 status;
+
+	assert_s2_read(vi);
+
+	status = find_paging(vi, id, &domain);
+	if (status)
+		return status;
+	if (last < start)
+		return VIRTIO_IOMMU_S_INVAL;
+	if (vhost_iommu_mapping_splits(&domain->mappings, start, last))
+		return VIRTIO_IOMMU_S_RANGE;
+
+	while ((m = vhost_iommu_mapping_find(&domain->mappings, start, last))) {
+		list_for_each_entry(hw, &domain->hwdoms, owner_list)
+			vhost_iommu_hwdom_unmap(hw, m);
+		vhost_iommu_mapping_del(&domain->mappings, m);
+		vi->nr_mappings--;
+		cond_resched();
+	}
+	return VIRTIO_IOMMU_S_OK;
+}

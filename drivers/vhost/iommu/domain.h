@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _VHOST_IOMMU_DOMAIN_H
+#define _VHOST_IOMMU_DOMAIN_H
+
+#include <linux/interval_tree.h>
+#include <linux/iommu.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+struct vhost_iommu;
+struct vhost_iommu_class;
+struct vhost_iommu_ep;
+struct vhost_iommu_group;
+
+/**
+ * struct vhost_iommu_mapping - what one MAP request made
+ * @node: I/O virtual addresses
+ * @gpa: the guest-physical address of the first one
+ * @flags: VIRTIO_IOMMU_MAP_F_*
+ */
+struct vhost_iommu_mapping {
+	struct interval_tree_node	node;
+	u64				gpa;
+	u32				flags;
+};
+
+/**
+ * struct vhost_iommu_domain - a domain of the guest
+ * @vi: the instance; constant
+ * @id: number; constant
+ * @bypass: made by ATTACH with VIRTIO_IOMMU_ATTACH_F_BYPASS; constant
+ * @mappings: struct vhost_iommu_mapping, without overlaps; the instance's lock and
+ *	s2.lock, see vhost_iommu.h
+ * @endpoints: struct vhost_iommu_ep; there is always one; the instance's lock
+ * @hwdoms: struct vhost_iommu_hwdom; s2.lock
+ */
+struct vhost_iommu_domain {
+	struct vhost_iommu	*vi;
+	u32			id;
+	bool			bypass;
+	struct rb_root_cached	mappings;
+	struct list_head	endpoints;
+	struct list_head	hwdoms;
+};
+
+/**
+ * struct vhost_iommu_hwdom - a guest's domain in the hardware of one class
+ * @owner_list: entry in vhost_iommu_domain.hwdoms
+ * @class_list: entry in vhost_iommu_class.hwdoms
+ * @dirty_list: entry in vhost_iommu.dirty, empty if there is nothing to flush
+ * @owner: the guest's domain; constant
+ * @class: the class; constant
+ * @domain: maps the mappings of @owner composed with stage 2; constant
+ * @users: assigned endpoints of @class in @owner
+ * @gather: ranges to flush from the IOTLB, when dirty
+ */
+struct vhost_iommu_hwdom {
+	struct list_head		owner_list;
+	struct list_head		class_list;
+	struct list_head		dirty_list;
+	struct vhost_iommu_domain	*owner;
+	struct vhost_iommu_class	*class;
+	struct iommu_domain		*domain;
+	unsigned int			users;
+	struct iommu_iotlb_gather	gather;
+};
+
+/* mapping.c */
+int vhost_iommu_mapping_cache_init(void);
+void vhost_iommu_mapping_cache_exit(void);
+struct vhost_iommu_mapping *
+vhost_iommu_mapping_find(struct rb_root_cached *mappings, u64 start, u64 last);
+struct vhost_iommu_mapping *
+vhost_iommu_mapping_add(struct rb_root_cached *mappings, u64 start, u64 last,
+			u64 gpa, u32 flags);
+void vhost_iommu_mapping_del(struct rb_root_cached *mappings,
+			     struct vhost_iommu_mapping *m);
+bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings, u64 start,
+				u64 last);
+
+/* domain.c */
+u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags);
+u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint);
+u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
+		   u32 flags);
+u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last);
+void vhost_iommu_detach_ep(struct vhost_iommu_ep *ep);
+
+/* hwdom.c */
+struct vhost_iommu_hwdom *
+vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
+		      struct vhost_iommu_group *group);
+void vhost_iommu_hwdom_put(struct vhost_iommu_hwdom *hw);
+int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
+			  const struct vhost_iommu_mapping *m, u64 gpa_start,
+			  u64 gpa_last);
+void vhost_iommu_hwdom_unmap(struct vhost_iommu_hwdom *hw,
+			     const struct vhost_iommu_mapping *m);
+void vhost_iommu_hwdom_unmap_now(struct vhost_iommu_hwdom *hw,
+				 const struct vhost_iommu_mapping *m,
+				 u64 gpa_start, u64 gpa_last);
+void vhost_iommu_flush(struct vhost_iommu *vi);
+int vhost_iommu_class_restore(struct vhost_iommu_class *class, u64 gpa_start,
+			      u64 gpa_last);
+void vhost_iommu_class_withdraw(struct vhost_iommu_class *class, u64 gpa_start,
+				u64 gpa_last);
+
+static inline struct vhost_iommu_mapping *
+to_mapping(struct interval_tree_node *node)
+{
+	return container_of(node, struct vhost_iommu_mapping, node);
+}
+
+/* The guest-physical address of the last byte of a mapping. */
+static inline u64 vhost_iommu_mapping_gpa_last(const struct vhost_iommu_mapping *m)
+{
+	return m->gpa + (m->node.last - m->node.start);
+}
+
+#endif /* _VHOST_IOMMU_DOMAIN_H */

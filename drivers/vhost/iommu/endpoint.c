@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Endpoints: the devices behind a virtual IOMMU. An assigned one is bound to a VFIO
+ * device in the container that we serve; it outlives that device, but is worth
+ * nothing without it. For an emulated one the VMM asks us to translate.
+ */
+#include <linux/file.h>
+#include <linux/iommu.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "domain.h"
+#include "endpoint.h"
+#include "stage2.h"
+#include "vhost_iommu.h"
+
+#define ENDPOINT_REGIONS_MAX	64
+#define ENDPOINT_NAME_MAX	128
+
+static void lock_s2(struct vhost_iommu *vi)
+{
+	lockdep_assert_held(&vi->lock);
+	if (vi->s2)
+		down_write(&vi->s2->lock);
+}
+
+static void unlock_s2(struct vhost_iommu *vi)
+{
+	if (vi->s2)
+		up_write(&vi->s2->lock);
+}
+
+/* Reserve of one type what the VMM asks for. */
+static int add_vmm_regions(struct vhost_iommu_regions *regions,
+			   const struct vhost_iommu_region *vmm, u32 nr, u32 type)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		if (vmm[i].type != type)
+			continue;
+		ret = vhost_iommu_regions_add(regions, vmm[i].start,
+					      vmm[i].last, type);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static u32 resv_type(const struct iommu_resv_region *r)
+{
+	/* A software window is the host's: the guest can have nothing there. */
+	return r->type == IOMMU_RESV_MSI ? VIRTIO_IOMMU_RESV_MEM_T_MSI :
+					   VIRTIO_IOMMU_RESV_MEM_T_RESERVED;
+}
+
+static int add_host_regions(struct vhost_iommu_regions *regions,
+			    struct vhost_iommu_group *group, u32 type)
+{
+	struct iommu_resv_region *r;
+	int ret;
+
+	list_for_each_entry(r, &group->resv, list) {
+		if (resv_type(r) != type || !r->length ||
+		    r->type == IOMMU_RESV_DIRECT_RELAXABLE)
+			continue;
+		ret = vhost_iommu_regions_add(regions, r->start,
+					      r->start + r->length - 1, type);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Reserve the part of the input range that the hardware cannot translate. */
+static int add_aperture(struct vhost_iommu_regions *regions,
+			struct vhost_iommu_group *group,
+			const struct vhost_iommu_config *config)
+{
+	const struct iommu_domain_geometry *geo = &group->class->domain->geometry;
+	int ret = 0;
+
+	if (!geo->force_aperture)
+		return 0;
+	if (geo->aperture_start > config->input_start)
+		ret = vhost_iommu_regions_add(regions, config->input_start,
+					      geo->aperture_start - 1,
+					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
+	if (!ret && geo->aperture_end < config->input_end)
+		ret = vhost_iommu_regions_add(regions, geo->aperture_end + 1,
+					      config->input_end,
+					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
+	return ret;
+}
+
+/* RESERVED comes first: an address that is both is not for MSIs. */
+static int collect_regions(struct vhost_iommu_ep *ep,
+			   const struct vhost_iommu_region *vmm, u32 nr)
+{
+	static const u32 types[] = {
+		VIRTIO_IOMMU_RESV_MEM_T_RESERVED, VIRTIO_IOMMU_RESV_MEM_T_MSI,
+	};
+	unsigned int i;
+	int ret = 0;
+
+	if (ep->group)
+		ret = add_aperture(&ep->resv, ep->group, &ep->vi->config);
+	for (i = 0; !ret && i < ARRAY_SIZE(types); i++) {
+		ret = add_vmm_regions(&ep->resv, vmm, nr, types[i]);
+		if (!ret && ep->group)
+			ret = add_host_regions(&ep->resv, ep->group, types[i]);
+	}
+	if (!ret && ep->vi->config.probe_size &&
+	    vhost_iommu_regions_size(&ep->resv) > ep->vi->config.probe_size)
+		return -ENOSPC;
+	return ret;
+}
+
+static struct vhost_iommu_region *
+copy_regions(const struct vhost_iommu_endpoint *arg)
+{
+	struct vhost_iommu_region *vmm;
+	u32 i;
+
+	if (arg->nr_regions > ENDPOINT_REGIONS_MAX)
+		return ERR_PTR(-E2BIG);
+	vmm = memdup_array_user(u64_to_user_ptr(arg->regions), arg->nr_regions,
+				sizeof(*vmm));
+	if (IS_ERR(vmm))
+		return vmm;
+
+	for (i = 0; i < arg->nr_regions; i++) {
+		int ret = 0;
+
+		if (vmm[i].reserved)
+			ret = -EOPNOTSUPP;
+		else if (vmm[i].last < vmm[i].start ||
+			 vmm[i].type > VIRTIO_IOMMU_RESV_MEM_T_MSI)
+			ret = -EINVAL;
+		if (ret) {
+			kfree(vmm);
+			return ERR_PTR(ret);
+		}
+	}
+	return vmm;
+}
+
+/* Use the stage 2 of the process; the one we have may be of a closed container. */
+static int refresh_s2(struct vhost_iommu *vi)
+{
+	struct vhost_iommu_s2 *s2 = vhost_iommu_get_s2(vi->mm);
+
+	if (!s2)
+		return -ENOENT;
+	if (vi->s2)
+		vhost_iommu_s2_put(vi->s2);
+	vi->s2 = s2;
+	return 0;
+}
+
+static int bind_device(struct vhost_iommu_ep *ep, struct file *group_file,
+		       const char *name)
+{
+	unsigned long granule = ep->vi->config.page_size_mask &
+				-ep->vi->config.page_size_mask;
+	struct vhost_iommu_device *dev;
+	struct vhost_iommu_group *group;
+
+	dev = vhost_iommu_s2_find_device(ep->vi->s2, group_file, name);
+	if (!dev)
+		return -ENOENT;
+	if (dev->endpoint)
+		return -EEXIST;
+	group = dev->group;
+	if (group->owner && group->owner != ep->vi)
+		return -EBUSY;
+	if (granule < 1UL << __ffs(group->class->domain->pgsize_bitmap))
+		return -ERANGE;
+
+	group->owner = ep->vi;
+	dev->endpoint = ep;
+	ep->device = dev;
+	ep->group = group;
+	list_add_tail(&ep->group_list, &group->endpoints);
+	return 0;
+}
+
+/* Undo bind_device(). */
+static void unbind_device(struct vhost_iommu_ep *ep)
+{
+	if (ep->device)
+		ep->device->endpoint = NULL;
+	ep->device = NULL;
+	if (!ep->group)
+		return;
+	list_del_init(&ep->group_list);
+	if (list_empty(&ep->group->endpoints))
+		ep->group->owner = NULL;
+	ep->group = NULL;
+}
+
+static int add_assigned(struct vhost_iommu_ep *ep,
+			const struct vhost_iommu_endpoint *arg,
+			const struct vhost_iommu_region *vmm,
+			struct file *group_file, const char *name)
+{
+	struct vhost_iommu *vi = ep->vi;
+	int ret;
+
+	ret = refresh_s2(vi);
+	if (ret)
+		return ret;
+
+	lock_s2(vi);
+	ret = bind_device(ep, group_file, name);
+	if (ret)
+		goto out_unlock_s2;
+	ret = collect_regions(ep, vmm, arg->nr_regions) ?:
+	      vhost_iommu_group_update(ep->group);
+	if (ret)
+		unbind_device(ep);
+out_unlock_s2:
+	unlock_s2(vi);
+	return ret;
+}
+
+static int add_vfio(struct vhost_iommu_ep *ep,
+		    const struct vhost_iommu_endpoint *arg,
+		    const struct vhost_iommu_region *vmm)
+{
+	struct file *group_file;
+	char *name;
+	int ret;
+
+	name = strndup_user(u64_to_user_ptr(arg->device), ENDPOINT_NAME_MAX);
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	group_file = fget(arg->group_fd);
+	if (group_file) {
+		ret = add_assigned(ep, arg, vmm, group_file, name);
+		fput(group_file);
+	} else {
+		ret = -EBADF;
+	}
+	kfree(name);
+	return ret;
+}
+
+static void ep_free(struct vhost_iommu_ep *ep)
+{
+	vhost_iommu_regions_free(&ep->resv);
+	kfree(ep);
+}
+
+static void ep_remove(struct vhost_iommu_ep *ep)
+{
+	struct vhost_iommu_group *group = ep->group;
+	struct vhost_iommu *vi = ep->vi;
+
+	vhost_iommu_detach_ep(ep);
+	unbind_device(ep);
+	/* A group that was behind the virtual IOMMU does not fall back to bypass. */
+	if (group && !group->owner)
+		vhost_iommu_group_block(group);
+	xa_erase(&vi->endpoints, ep->id);
+	vi->nr_endpoints--;
+	ep_free(ep);
+}
+
+/**
+ * vhost_iommu_ep_add() - VHOST_IOMMU_ADD_ENDPOINT
+ * @vi: the instance, locked
+ * @arg: argument of the ioctl
+ *
+ * Return: see the ioctl.
+ */
+int vhost_iommu_ep_add(struct vhost_iommu *vi,
+		       const struct vhost_iommu_endpoint *arg)
+{
+	struct vhost_iommu_region *vmm;
+	struct vhost_iommu_ep *ep;
+	int ret;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (arg->flags & ~(u32)VHOST_IOMMU_ENDPOINT_VFIO || arg->reserved)
+		return -EOPNOTSUPP;
+	if (!(arg->flags & VHOST_IOMMU_ENDPOINT_VFIO) &&
+	    (arg->group_fd != -1 || arg->device))
+		return -EINVAL;
+
+	vmm = copy_regions(arg);
+	if (IS_ERR(vmm))
+		return PTR_ERR(vmm);
+	ep = kzalloc(sizeof(*ep), GFP_KERNEL_ACCOUNT);
+	if (!ep) {
+		ret = -ENOMEM;
+		goto out_free_vmm;
+	}
+	ep->vi = vi;
+	ep->id = arg->id;
+	ep->assigned = arg->flags & VHOST_IOMMU_ENDPOINT_VFIO;
+	INIT_LIST_HEAD(&ep->domain_list);
+	INIT_LIST_HEAD(&ep->group_list);
+
+	/* The number is taken first: after the device is bound nothing fails. */
+	ret = xa_insert(&vi->endpoints, ep->id, ep, GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		ret = ret == -EBUSY ? -EEXIST : ret;
+		goto err_free_ep;
+	}
+	ret = ep->assigned ? add_vfio(ep, arg, vmm) :
+			     collect_regions(ep, vmm, arg->nr_regions);
+	if (ret)
+		goto err_erase;
+	vi->nr_endpoints++;
+	goto out_free_vmm;
+
+err_erase:
+	xa_erase(&vi->endpoints, ep->id);
+err_free_ep:
+	ep_free(ep);
+out_free_vmm:
+	kfree(vmm);
+	return ret;
+}
+
+/**
+ * vhost_iommu_ep_remove() - VHOST_IOMMU_REMOVE_ENDPOINT
+ * @vi: the instance, locked
+ * @id: number of the endpoint
+ *
+ * Return: 0 or -ENOENT.
+ */
+int vhost_iommu_ep_remove(struct vhost_iommu *vi, u32 id)
+{
+	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, id);
+
+	if (!ep)
+		return -ENOENT;
+	lock_s2(vi);
+	ep_remove(ep);
+	unlock_s2(vi);
+	return 0;
+}
+
+/**
+ * vhost_iommu_ep_remove_all() - remove every endpoint, and thereby every domain
+ * @vi: the instance, locked
+ */
+void vhost_iommu_ep_remove_all(struct vhost_iommu *vi)
+{
+	struct vhost_iommu_ep *ep;
+	unsigned long id;
+
+	lock_s2(vi);
+	xa_for_each(&vi->endpoints, id, ep)
+		ep_remove(ep);
+	unlock_s2(vi);
+}
+
+/**
+ * vhost_iommu_ep_detach_all() - detach every endpoint, for a reset of the device
+ * @vi: the instance, locked
+ */
+void vhost_iommu_ep_detach_all(struct vhost_iommu *vi)
+{
+	struct vhost_iommu_ep *ep;
+	unsigned long id;
+
+	lock_s2(vi);
+	xa_for_each(&vi->endpoints, id, ep)
+		vhost_iommu_detach_ep(ep);
+	unlock_s2(vi);
+}
+
+/**
+ * vhost_iommu_ep_set_bypass() - change what endpoints without a domain reach
+ * @vi: the instance, locked
+ * @bypass: all guest memory, or nothing
+ *
+ * Return: 0, or an error of the IOMMU driver: everything is as it was then, except
+ * that a group is blocked if it cannot even be put back.
+ */
+int vhost_iommu_ep_set_bypass(struct vhost_iommu *vi, bool bypass)
+{
+	struct vhost_iommu_ep *ep;
+	unsigned long id;
+	int ret = 0;
+
+	lock_s2(vi);
+	vi->config.bypass = bypass;
+	xa_for_each(&vi->endpoints, id, ep) {
+		if (ep->group)
+			ret = vhost_iommu_group_update(ep->group);
+		if (ret)
+			break;
+	}
+	if (ret) {
+		vi->config.bypass = !bypass;
+		xa_for_each(&vi->endpoints, id, ep)
+			if (ep->group)
+				vhost_iommu_group_update(ep->group);
+	}
+	unlock_s2(vi);
+	return ret;
+}
+
+/**
+ * vhost_iommu_ep_forget_device() - a VFIO device is being closed
+ * @dev: the device
+ */
+void vhost_iommu_ep_forget_device(struct vhost_iommu_device *dev)
+{
+	if (dev->endpoint)
+		dev->endpoint->device = NULL;
+	dev->endpoint = NULL;
+}
+
+static void translate_identity(struct vhost_iommu_translate *tr, u32 perm)
+{
+	tr->gpa = tr->iova;
+	tr->perm = perm;
+}
+
+/* Translate by the mappings of a domain. */
+static void translate_mapped(struct vhost_iommu_domain *domain,
+			     struct vhost_iommu_translate *tr)
+{
+	struct vhost_iommu_mapping *m;
+
+	m = vhost_iommu_mapping_find(&domain->mappings, tr->iova, tr->last);
+	if (!m)
+		return;
+	if (m->node.start > tr->iova) {
+		tr->last = m->node.start - 1;
+		return;
+	}
+	tr->last = min(tr->last, (u64)m->node.last);
+	tr->gpa = m->gpa + (tr->iova - m->node.start);
+	tr->perm = m->flags & (VIRTIO_IOMMU_MAP_F_READ |
+			       VIRTIO_IOMMU_MAP_F_WRITE);
+}
+
+/**
+ * vhost_iommu_ep_translate() - VHOST_IOMMU_TRANSLATE
+ * @vi: the instance, locked
+ * @tr: argument of the ioctl; the answer
+ *
+ * Return: 0 or -ENOENT.
+ */
+int vhost_iommu_ep_translate(struct vhost_iommu *vi,
+			     struct vhost_iommu_translate *tr)
+{
+	const u32 rw = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
+	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, tr->endpoint);
+	const struct vhost_iommu_region *r;
+	u8 reason = VIRTIO_IOMMU_FAULT_R_MAPPING;
+
+	if (!ep)
+		return -ENOENT;
+	tr->gpa = 0;
+	tr->perm = 0;
+	tr->last = U64_MAX;
+
+	r = vhost_iommu_regions_find(&ep->resv, tr->iova, U64_MAX);
+	if (r && r->start <= tr->iova) {
+		tr->last = r->last;
+		if (r->type == VIRTIO_IOMMU_RESV_MEM_T_MSI)
+			translate_identity(tr, VIRTIO_IOMMU_MAP_F_WRITE);
+	} else {
+		if (r)
+			tr->last = r->start - 1;
+		if (ep->domain ? ep->domain->bypass : vi->config.bypass)
+			translate_identity(tr, rw);
+		else if (ep->domain)
+			translate_mapped(ep->domain, tr);
+		else
+			reason = VIRTIO_IOMMU_FAULT_R_DOMAIN;
+	}
+
+	if ((tr->flags & VHOST_IOMMU_TRANSLATE_REPORT) &&
+	    (tr->access & rw & ~tr->perm))
+		vhost_iommu_report_fault(vi, reason,
+					 (tr->access & rw) |
+					 VIRTIO_IOMMU_FAULT_F_ADDRESS,
+					 ep->id, tr->iova);
+	return 0;
+}

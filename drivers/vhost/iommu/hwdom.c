@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Hardware domains: the mappings of a guest's domain composed with stage 2, in the
+ * page tables of the physical IOMMU.
+ *
+ * What is in the hardware follows from the two: a page of a mapping is there if
+ * stage 2 has its guest-physical address, with the permissions that both allow. A
+ * run never crosses a range of stage 2, so it can be taken away and brought back
+ * with the range.
+ *
+ * UNMAP requests leave their IOTLB entries to vhost_iommu_flush(), once for all
+ * requests of a batch. It has to come before the lock of stage 2 is dropped, and
+ * before any of the requests is marked used.
+ */
+#include <linux/iommu.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "stage2.h"
+#include "vhost_iommu.h"
+
+static int hw_prot(const struct vhost_iommu_mapping *m,
+		   const struct vhost_iommu_s2_range *range)
+{
+	int prot = 0;
+
+	if (m->flags & VIRTIO_IOMMU_MAP_F_READ)
+		prot |= range->prot & IOMMU_READ;
+	if (m->flags & VIRTIO_IOMMU_MAP_F_WRITE)
+		prot |= range->prot & IOMMU_WRITE;
+	if (!prot)
+		return 0;
+	if (m->flags & VIRTIO_IOMMU_MAP_F_MMIO)
+		prot |= IOMMU_MMIO;
+	return prot | IOMMU_CACHE;
+}
+
+/* Map [gpa, gpa_last], which is in one range of stage 2, at @iova. */
+static int map_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa,
+		     u64 gpa_last, int prot)
+{
+	struct iommu_domain *s2 = hw->class->domain;
+	u64 start = iova;
+	int ret;
+
+	while (gpa <= gpa_last) {
+		phys_addr_t phys = iommu_iova_to_phys(s2, gpa);
+		size_t size = PAGE_SIZE;
+
+		while (size <= gpa_last - gpa &&
+		       iommu_iova_to_phys(s2, gpa + size) == phys + size)
+			size += PAGE_SIZE;
+
+		ret = iommu_map(hw->domain, iova, phys, size, prot,
+				GFP_KERNEL_ACCOUNT);
+		if (ret)
+			goto err_unmap;
+		iova += size;
+		gpa += size;
+		cond_resched();
+	}
+	return 0;
+
+err_unmap:
+	if (iova != start)
+		iommu_unmap(hw->domain, start, iova - start);
+	return ret;
+}
+
+static void unmap_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 size,
+			struct iommu_iotlb_gather *gather)
+{
+	while (size) {
+		size_t n = iommu_unmap_fast(hw->domain, iova, size, gather);
+
+		/* A hole: bringing back stage 2 had failed half way. */
+		if (!n)
+			n = PAGE_SIZE;
+		n = min_t(u64, n, size);
+		iova += n;
+		size -= n;
+		cond_resched();
+	}
+}
+
+/* The part of a mapping that a range of stage 2 and [gpa_start, gpa_last] have. */
+static bool clip(const struct vhost_iommu_mapping *m,
+		 const struct vhost_iommu_s2_range *range, u64 *gpa_start,
+		 u64 *gpa_last)
+{
+	*gpa_start = max3(m->gpa, (u64)range->node.start, *gpa_start);
+	*gpa_last = min3(vhost_iommu_mapping_gpa_last(m),
+			 (u64)range->node.last, *gpa_last);
+	return *gpa_start <= *gpa_last && hw_prot(m, range);
+}
+
+static void unmap_pieces(struct vhost_iommu_hwdom *hw,
+			 const struct vhost_iommu_mapping *m, u64 gpa_start,
+			 u64 gpa_last, struct iommu_iotlb_gather *gather)
+{
+	struct vhost_iommu_s2_range *range;
+
+	vhost_iommu_for_each_range(range, hw->class->s2, gpa_start, gpa_last) {
+		u64 start = gpa_start, last = gpa_last;
+
+		if (clip(m, range, &start, &last))
+			unmap_piece(hw, m->node.start + (start - m->gpa),
+				    last - start + 1, gather);
+	}
+}
+
+/**
+ * vhost_iommu_hwdom_map() - put a mapping into the hardware
+ * @hw: hardware domain
+ * @m: mapping of its owner
+ * @gpa_start: only the part of the mapping from this guest-physical address
+ * @gpa_last: up to this one
+ *
+ * Return: how many ranges of stage 2 the part has memory in, or -ENOMEM or an error
+ * of the IOMMU driver: nothing was mapped then.
+ */
+int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
+			  const struct vhost_iommu_mapping *m, u64 gpa_start,
+			  u64 gpa_last)
+{
+	struct vhost_iommu_s2_range *range;
+	int ret, nr = 0;
+
+	lockdep_assert_held(&hw->class->s2->lock);
+
+	gpa_start = max(gpa_start, m->gpa);
+	gpa_last = min(gpa_last, vhost_iommu_mapping_gpa_last(m));
+
+	vhost_iommu_for_each_range(range, hw->class->s2, gpa_start, gpa_last) {
+		u64 start = gpa_start, last = gpa_last;
+
+		nr++;
+		if (!clip(m, range, &start, &last))
+			continue;
+		ret = map_piece(hw, m->node.start + (start - m->gpa), start,
+				last, hw_prot(m, range));
+		if (ret) {
+			if (start > gpa_start)
+				vhost_iommu_hwdom_unmap_now(hw, m, gpa_start,
+							    start - 1);
+			return ret;
+		}
+	}
+	return nr;
+}
+
+/**
+ * vhost_iommu_hwdom_unmap_now() - take a mapping out of the hardware and its IOTLB
+ * @hw: hardware domain
+ * @m: mapping of its owner
+ * @gpa_start: only the part of the mapping from this guest-physical address
+ * @gpa_last: up to this one
+ */
+void vhost_iommu_hwdom_unmap_now(struct vhost_iommu_hwdom *hw,
+				 const struct vhost_iommu_mapping *m,
+				 u64 gpa_start, u64 gpa_last)
+{
+	struct iommu_iotlb_gather gather;
+
+	lockdep_assert_held(&hw->class->s2->lock);
+
+	iommu_iotlb_gather_init(&gather);
+	unmap_pieces(hw, m, gpa_start, gpa_last, &gather);
+	iommu_iotlb_sync(hw->domain, &gather);
+}
+
+/**
+ * vhost_iommu_hwdom_unmap() - take a mapping out of the hardware
+ * @hw: hardware domain
+ * @m: mapping of its owner
+ *
+ * A vhost_iommu_flush() has to follow.
+ */
+void vhost_iommu_hwdom_unmap(struct vhost_iommu_hwdom *hw,
+			     const struct vhost_iommu_mapping *m)
+{
+	lockdep_assert_held(&hw->class->s2->lock);
+	lockdep_assert_held(&hw->owner->vi->lock);
+
+	if (list_empty(&hw->dirty_list)) {
+		iommu_iotlb_gather_init(&hw->gather);
+		list_add(&hw->dirty_list, &hw->owner->vi->dirty);
+	}
+	unmap_pieces(hw, m, m->gpa, vhost_iommu_mapping_gpa_last(m),
+		     &hw->gather);
+}
+
+static void flush_one(struct vhost_iommu_hwdom *hw)
+{
+	iommu_iotlb_sync(hw->domain, &hw->gather);
+	list_del_init(&hw->dirty_list);
+}
+
+/**
+ * vhost_iommu_flush() - flush the IOTLB for all UNMAPs that were made
+ * @vi: the instance
+ */
+void vhost_iommu_flush(struct vhost_iommu *vi)
+{
+	struct vhost_iommu_hwdom *hw, *next;
+
+	lockdep_assert_held(&vi->lock);
+
+	list_for_each_entry_safe(hw, next, &vi->dirty, dirty_list)
+		flush_one(hw);
+}
+
+static void hwdom_free(struct vhost_iommu_hwdom *hw)
+{
+	if (!list_empty(&hw->dirty_list))
+		flush_one(hw);
+	iommu_domain_free(hw->domain);
+	kfree(hw);
+}
+
+static int fill(struct vhost_iommu_hwdom *hw)
+{
+	struct interval_tree_node *node;
+	int ret;
+
+	for (node = interval_tree_iter_first(&hw->owner->mappings, 0, U64_MAX);
+	     node; node = interval_tree_iter_next(node, 0, U64_MAX)) {
+		ret = vhost_iommu_hwdom_map(hw, to_mapping(node), 0, U64_MAX);
+		if (ret < 0)
+			return ret;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_hwdom_get() - the hardware domain for a group, made if need be
+ * @owner: the guest's domain
+ * @group: a group that is to be attached
+ *
+ * Return: the hardware domain, with one more user, or an ERR_PTR.
+ */
+struct vhost_iommu_hwdom *
+vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
+		      struct vhost_iommu_group *group)
+{
+	struct vhost_iommu_class *class = group->class;
+	struct vhost_iommu_hwdom *hw;
+	int ret;
+
+	lockdep_assert_held_write(&class->s2->lock);
+
+	list_for_each_entry(hw, &owner->hwdoms, owner_list) {
+		if (hw->class == class) {
+			hw->users++;
+			return hw;
+		}
+	}
+
+	hw = kzalloc(sizeof(*hw), GFP_KERNEL_ACCOUNT);
+	if (!hw)
+		return ERR_PTR(-ENOMEM);
+	hw->owner = owner;
+	hw->class = class;
+	hw->users = 1;
+	INIT_LIST_HEAD(&hw->dirty_list);
+
+	hw->domain = vhost_iommu_group_alloc_domain(group);
+	if (IS_ERR(hw->domain)) {
+		ret = PTR_ERR(hw->domain);
+		goto err_free_hw;
+	}
+	/* KVM was told about stage 2; it has to hold here as well. */
+	if (class->coherent &&
+	    !hw->domain->ops->enforce_cache_coherency(hw->domain)) {
+		ret = -EINVAL;
+		goto err_free_domain;
+	}
+	ret = fill(hw);
+	if (ret)
+		goto err_free_domain;
+
+	list_add_tail(&hw->owner_list, &owner->hwdoms);
+	list_add_tail(&hw->class_list, &class->hwdoms);
+	return hw;
+
+err_free_domain:
+	iommu_domain_free(hw->domain);
+err_free_hw:
+	kfree(hw);
+	return ERR_PTR(ret);
+}
+
+/**
+ * vhost_iommu_hwdom_put() - one user less
+ * @hw: hardware domain; no group that is not a user is attached to it
+ */
+void vhost_iommu_hwdom_put(struct vhost_iommu_hwdom *hw)
+{
+	lockdep_assert_held_write(&hw->class->s2->lock);
+
+	if (--hw->users)
+		return;
+	list_del(&hw->owner_list);
+	list_del(&hw->class_list);
+	hwdom_free(hw);
+}
+
+/**
+ * vhost_iommu_class_restore() - stage 2 has got memory: give it to guests' domains
+ * @class: the class
+ * @gpa_start: first guest-physical address
+ * @gpa_last: last guest-physical address
+ *
+ * Return: 0, or an error after which vhost_iommu_class_withdraw() is due.
+ */
+int vhost_iommu_class_restore(struct vhost_iommu_class *class, u64 gpa_start,
+			      u64 gpa_last)
+{
+	struct interval_tree_node *node;
+	struct vhost_iommu_hwdom *hw;
+	int ret;
+
+	lockdep_assert_held_write(&class->s2->lock);
+
+	list_for_each_entry(hw, &class->hwdoms, class_list) {
+		for (node = interval_tree_iter_first(&hw->owner->mappings, 0,
+						     U64_MAX);
+		     node; node = interval_tree_iter_next(node, 0, U64_MAX)) {
+			ret = vhost_iommu_hwdom_map(hw, to_mapping(node),
+						    gpa_start, gpa_last);
+			if (ret < 0)
+				return ret;
+			cond_resched();
+		}
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_class_withdraw() - stage 2 loses memory: take it from guests' domains
+ * @class: the class
+ * @gpa_start: first guest-physical address
+ * @gpa_last: last guest-physical address
+ */
+void vhost_iommu_class_withdraw(struct vhost_iommu_class *class, u64 gpa_start,
+				u64 gpa_last)
+{
+	struct iommu_iotlb_gather gather;
+	struct interval_tree_node *node;
+	struct vhost_iommu_hwdom *hw;
+
+	lockdep_assert_held_write(&class->s2->lock);
+
+	list_for_each_entry(hw, &class->hwdoms, class_list) {
+		iommu_iotlb_gather_init(&gather);
+		for (node = interval_tree_iter_first(&hw->owner->mappings, 0,
+						     U64_MAX);
+		     node; node = interval_tree_iter_next(node, 0, U64_MAX)) {
+			unmap_pieces(hw, to_mapping(node), gpa_start, gpa_last,
+				     &gather);
+			cond_resched();
+		}
+		iommu_iotlb_sync(hw->domain, &gather);
+	}
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mappings of one domain: an interval tree of what MAP requests made, by I/O
+ * virtual address, without overlaps. Adjacent mappings stay apart, as an UNMAP may
+ * name one of them. The caller locks.
+ */
+#include <linux/slab.h>
+
+#include "domain.h"
+
+static struct kmem_cache *mapping_cache;
+
+static_assert(sizeof(unsigned long) == sizeof(u64),
+	      "interval_tree.h holds 64-bit addresses");
+
+int __init vhost_iommu_mapping_cache_init(void)
+{
+	/* Guests cause the allocations: they are charged to the VM. */
+	mapping_cache = KMEM_CACHE(vhost_iommu_mapping, SLAB_ACCOUNT);
+	return mapping_cache ? 0 : -ENOMEM;
+}
+
+void vhost_iommu_mapping_cache_exit(void)
+{
+	kmem_cache_destroy(mapping_cache);
+}
+
+/**
+ * vhost_iommu_mapping_find() - the lowest mapping that overlaps a range
+ * @mappings: the tree
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ *
+ * Return: the mapping or NULL.
+ */
+struct vhost_iommu_mapping *
+vhost_iommu_mapping_find(struct rb_root_cached *mappings, u64 start, u64 last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(mappings, start, last);
+	return node ? to_mapping(node) : NULL;
+}
+
+/**
+ * vhost_iommu_mapping_add() - add a mapping
+ * @mappings: the tree; nothing in it overlaps the range
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ * @gpa: guest-physical address of @start
+ * @flags: VIRTIO_IOMMU_MAP_F_*
+ *
+ * Return: the mapping, or NULL if there is no memory.
+ */
+struct vhost_iommu_mapping *
+vhost_iommu_mapping_add(struct rb_root_cached *mappings, u64 start, u64 last,
+			u64 gpa, u32 flags)
+{
+	struct vhost_iommu_mapping *m;
+
+	m = kmem_cache_alloc(mapping_cache, GFP_KERNEL);
+	if (!m)
+		return NULL;
+	m->node.start = start;
+	m->node.last = last;
+	m->gpa = gpa;
+	m->flags = flags;
+	interval_tree_insert(&m->node, mappings);
+	return m;
+}
+
+/**
+ * vhost_iommu_mapping_del() - remove and free a mapping
+ * @mappings: the tree
+ * @m: in the tree
+ */
+void vhost_iommu_mapping_del(struct rb_root_cached *mappings,
+			     struct vhost_iommu_mapping *m)
+{
+	interval_tree_remove(&m->node, mappings);
+	kmem_cache_free(mapping_cache, m);
+}
+
+static bool straddles(struct rb_root_cached *mappings, u64 addr, u64 start,
+		      u64 last)
+{
+	struct vhost_iommu_mapping *m;
+
+	m = vhost_iommu_mapping_find(mappings, addr, addr);
+	return m && (m->node.start < start || m->node.last > last);
+}
+
+/**
+ * vhost_iommu_mapping_splits() - would removing a range cut a mapping in two?
+ * @mappings: the tree
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ *
+ * Only the mappings at the two ends of the range can reach out of it.
+ */
+bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings, u64 start,
+				u64 last)
+{
+	return straddles(mappings, start, start, last) ||
+	       straddles(mappings, last, start, last);
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The request queue: buffers in, requests decoded, statuses out.
+ *
+ * A buffer in which no status can be found, or whose type is unknown, goes back
+ * with a used length of 0 (virtio 1.4, "Device operations"). Requests are handled in
+ * batches: used entries are published once, after the IOTLB was flushed for all the
+ * UNMAPs among them, and before the lock of stage 2 is dropped.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "endpoint.h"
+#include "stage2.h"
+#include "trace.h"
+#include "vhost_iommu.h"
+
+/* How many requests until others get a chance: stop, ioctls, the scheduler. */
+#define REQUEST_BATCH	64
+
+enum batch_lock { BATCH_UNLOCKED, BATCH_READ, BATCH_WRITE };
+
+/**
+ * struct batch - requests that are published together
+ * @vi: the instance
+ * @vr: its request queue
+ * @lock: how s2.lock is held; also set if there is no stage 2
+ */
+struct batch {
+	struct vhost_iommu		*vi;
+	struct vhost_iommu_vring	*vr;
+	enum batch_lock			lock;
+};
+
+/* The device-readable part of any request. */
+union request {
+	struct virtio_iommu_req_head	head;
+	struct virtio_iommu_req_attach	attach;
+	struct virtio_iommu_req_detach	detach;
+	struct virtio_iommu_req_map	map;
+	struct virtio_iommu_req_unmap	unmap;
+	struct virtio_iommu_req_probe	probe;
+};
+
+static void batch_end(struct batch *b)
+{
+	struct vhost_iommu_s2 *s2 = b->vi->s2;
+
+	vhost_iommu_flush(b->vi);
+	if (vhost_iommu_vring_publish(b->vr))
+		b->vi->stats.signals++;
+
+	if (s2 && b->lock == BATCH_READ)
+		up_read(&s2->lock);
+	else if (s2 && b->lock == BATCH_WRITE)
+		up_write(&s2->lock);
+	b->lock = BATCH_UNLOCKED;
+}
+
+/* Hold the lock of stage 2 for @lock, which ends the batch if it was another. */
+static void batch_lock(struct batch *b, enum batch_lock lock)
+{
+	struct vhost_iommu_s2 *s2 = b->vi->s2;
+
+	if (b->lock == lock)
+		return;
+	if (b->lock != BATCH_UNLOCKED)
+		batch_end(b);
+	if (s2 && lock == BATCH_READ)
+		down_read(&s2->lock);
+	else if (s2)
+		down_write(&s2->lock);
+	b->lock = lock;
+}
+
+static u8 do_attach(struct batch *b, const union request *req)
+{
+	static const u8 zero[sizeof(req->attach.reserved)];
+
+	b->vi->stats.attach++;
+	trace_vhost_iommu_attach(b->vi, le32_to_cpu(req->attach.domain),
+				 le32_to_cpu(req->attach.endpoint),
+				 le32_to_cpu(req->attach.flags));
+	if (memcmp(req->attach.reserved, zero, sizeof(zero)))
+		return VIRTIO_IOMMU_S_INVAL;
+	batch_lock(b, BATCH_WRITE);
+	return vhost_iommu_attach(b->vi, le32_to_cpu(req->attach.domain),
+				  le32_to_cpu(req->attach.endpoint),
+				  le32_to_cpu(req->attach.flags));
+}
+
+static u8 do_detach(struct batch *b, const union request *req)
+{
+	b->vi->stats.detach++;
+	trace_vhost_iommu_detach(b->vi, le32_to_cpu(req->detach.domain),
+				 le32_to_cpu(req->detach.endpoint));
+	batch_lock(b, BATCH_WRITE);
+	return vhost_iommu_detach(b->vi, le32_to_cpu(req->detach.domain),
+				  le32_to_cpu(req->detach.endpoint));
+}
+
+static u8 do_map(struct batch *b, const union request *req)
+{
+	u32 domain = le32_to_cpu(req->map.domain);
+	u64 start = le64_to_cpu(req->map.virt_start);
+	u64 last = le64_to_cpu(req->map.virt_end);
+	u64 gpa = le64_to_cpu(req->map.phys_start);
+	u32 flags = le32_to_cpu(req->map.flags);
+
+	b->vi->stats.map++;
+	trace_vhost_iommu_map(b->vi, domain, start, last, gpa, flags);
+	batch_lock(b, BATCH_READ);
+	return vhost_iommu_map(b->vi, domain, start, last, gpa, flags);
+}
+
+static u8 do_unmap(struct batch *b, const union request *req)
+{
+	static const u8 zero[sizeof(req->unmap.reserved)];
+	u32 domain = le32_to_cpu(req->unmap.domain);
+	u64 start = le64_to_cpu(req->unmap.virt_start);
+	u64 last = le64_to_cpu(req->unmap.virt_end);
+
+	b->vi->stats.unmap++;
+	trace_vhost_iommu_unmap(b->vi, domain, start, last);
+	if (memcmp(req->unmap.reserved, zero, sizeof(zero)))
+		return VIRTIO_IOMMU_S_INVAL;
+	batch_lock(b, BATCH_READ);
+	return vhost_iommu_unmap(b->vi, domain, start, last);
+}
+
+/**
+ * struct request_type - a request whose writable part is a tail only
+ * @size: of the device-readable part
+ * @feature: the feature bit it needs, or 0
+ * @handle: does it
+ */
+struct request_type {
+	size_t	size;
+	u64	feature;
+	u8	(*handle)(struct batch *b, const union request *req);
+};
+
+#define REQUEST(type, feat, fn)						\
+	{ .size = offsetof(struct virtio_iommu_req_##type, tail),	\
+	  .feature = feat, .handle = fn }
+
+static const struct request_type request_types[] = {
+	[VIRTIO_IOMMU_T_ATTACH] = REQUEST(attach, 0, do_attach),
+	[VIRTIO_IOMMU_T_DETACH] = REQUEST(detach, 0, do_detach),
+	[VIRTIO_IOMMU_T_MAP] =
+		REQUEST(map, BIT_ULL(VIRTIO_IOMMU_F_MAP_UNMAP), do_map),
+	[VIRTIO_IOMMU_T_UNMAP] =
+		REQUEST(unmap, BIT_ULL(VIRTIO_IOMMU_F_MAP_UNMAP), do_unmap),
+};
+
+static const struct request_type *find_type(struct vhost_iommu *vi, u8 type)
+{
+	const struct request_type *t;
+
+	if (type >= ARRAY_SIZE(request_types))
+		return NULL;
+	t = &request_types[type];
+	if (!t->handle || (t->feature & ~vi->features))
+		return NULL;
+	return t;
+}
+
+static int write_tail(struct batch *b, const struct vhost_iommu_chain *chain,
+		      u64 offset, u8 status)
+{
+	struct virtio_iommu_req_tail tail = { .status = status };
+
+	return vhost_iommu_vring_write(b->vr, b->vi->mem, chain, offset, &tail,
+				       sizeof(tail));
+}
+
+/* Return: bytes written, 0 if the buffer is no request. */
+static u32 handle_simple(struct batch *b, const struct vhost_iommu_chain *chain,
+			 const union request *req)
+{
+	const struct request_type *type = find_type(b->vi, req->head.type);
+	u8 status = VIRTIO_IOMMU_S_INVAL;
+
+	/* A status that cannot be told is found out before anything is done. */
+	if (!type || write_tail(b, chain, 0, VIRTIO_IOMMU_S_DEVERR))
+		return 0;
+	if (chain->out_len >= type->size)
+		status = type->handle(b, req);
+	if (status)
+		b->vi->stats.failed++;
+	trace_vhost_iommu_request(b->vi, req->head.type, status);
+	if (write_tail(b, chain, 0, status))
+		return 0;
+	return sizeof(struct virtio_iommu_req_tail);
+}
+
+/* Fill @buf with the properties of an endpoint and return the status. */
+static u8 probe(struct vhost_iommu *vi, const struct vhost_iommu_chain *chain,
+		const union request *req, void *buf)
+{
+	struct vhost_iommu_ep *ep;
+
+	if (chain->out_len < sizeof(req->probe))
+		return VIRTIO_IOMMU_S_INVAL;
+	ep = xa_load(&vi->endpoints, le32_to_cpu(req->probe.endpoint));
+	if (!ep)
+		return VIRTIO_IOMMU_S_NOENT;
+	vhost_iommu_regions_encode(&ep->resv, buf);
+	return VIRTIO_IOMMU_S_OK;
+}
+
+/* Return: bytes written, 0 if the buffer is no request. */
+static u32 handle_probe(struct batch *b, const struct vhost_iommu_chain *chain,
+			const union request *req)
+{
+	u32 size = b->vi->config.probe_size;
+	u32 len = size + sizeof(struct virtio_iommu_req_tail);
+	struct virtio_iommu_req_tail *tail;
+	void *buf;
+	u8 status;
+
+	if (!size || !(b->vi->features & BIT_ULL(VIRTIO_IOMMU_F_PROBE)))
+		return 0;
+	b->vi->stats.probe++;
+
+	if (chain->in_len < len) {
+		/* No property may be written: only the tail, at the end. */
+		b->vi->stats.failed++;
+		if (write_tail(b, chain, chain->in_len - sizeof(*tail),
+			       VIRTIO_IOMMU_S_INVAL))
+			return 0;
+		return chain->in_len;
+	}
+
+	buf = kzalloc(len, GFP_KERNEL);
+	if (!buf) {
+		b->vi->stats.failed++;
+		return write_tail(b, chain, size, VIRTIO_IOMMU_S_NOMEM) ? 0 : len;
+	}
+	status = probe(b->vi, chain, req, buf);
+	if (status)
+		b->vi->stats.failed++;
+	trace_vhost_iommu_request(b->vi, req->head.type, status);
+	tail = buf + size;
+	tail->status = status;
+	if (vhost_iommu_vring_write(b->vr, b->vi->mem, chain, 0, buf, len))
+		len = 0;
+	kfree(buf);
+	return len;
+}
+
+static u32 handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
+{
+	union request req = {};
+
+	if (chain->out_len < sizeof(req.head) ||
+	    chain->in_len < sizeof(struct virtio_iommu_req_tail) ||
+	    vhost_iommu_vring_read(b->vr, b->vi->mem, chain, &req,
+				   min(chain->out_len, sizeof(req))))
+		return 0;
+	if (req.head.type == VIRTIO_IOMMU_T_PROBE)
+		return handle_probe(b, chain, &req);
+	return handle_simple(b, chain, &req);
+}
+
+/**
+ * vhost_iommu_handle_requests() - handle a batch of requests
+ * @vi: the instance, locked and running
+ *
+ * Context: the worker.
+ * Return: true if there is more to do; otherwise the guest will notify.
+ */
+bool vhost_iommu_handle_requests(struct vhost_iommu *vi)
+{
+	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
+	struct batch b = { .vi = vi, .vr = vr };
+	struct vhost_iommu_chain chain;
+	unsigned int n;
+	int ret = 0;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (vr->broken)
+		return false;
+	vhost_iommu_vring_disable_kick(vr);
+	for (n = 0; n < REQUEST_BATCH; n++) {
+		u32 len;
+
+		ret = vhost_iommu_vring_pop(vr, vi->mem, &chain);
+		if (ret <= 0)
+			break;
+		len = handle_one(&b, &chain);
+		if (!len) {
+			vi->stats.malformed++;
+			trace_vhost_iommu_malformed(vi, chain.out_len,
+						    chain.in_len);
+		}
+		ret = vhost_iommu_vring_push(vr, chain.head, len);
+		if (ret)
+			break;
+	}
+	batch_end(&b);
+
+	if (ret < 0) {
+		trace_vhost_iommu_broken(vi, VHOST_IOMMU_VQ_REQUEST, ret);
+		return false;
+	}
+	return n == REQUEST_BATCH || vhost_iommu_vring_enable_kick(vr);
+}

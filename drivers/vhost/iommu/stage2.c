@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stage 2: what the VMM maps with VFIO_IOMMU_MAP_DMA. Guest memory is pinned once,
+ * whatever the number of endpoints, and charged to the VMM once.
+ *
+ * There is no table of pages: the domain of the first class answers where a
+ * guest-physical address is, for the domains derived from it and when memory is
+ * unpinned. A mapping of stage 2 disappears from every derived domain, and from
+ * their IOTLBs, before its pages are unpinned.
+ */
+#include <linux/capability.h>
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vfio.h>
+
+#include "domain.h"
+#include "pin.h"
+#include "stage2.h"
+#include "vhost_iommu.h"
+
+#define UNPIN_BATCH	64
+
+static struct vhost_iommu_class *first_class(struct vhost_iommu_s2 *s2)
+{
+	return list_first_entry(&s2->classes, struct vhost_iommu_class, list);
+}
+
+static void s2_release(struct kref *kref)
+{
+	struct vhost_iommu_s2 *s2 = container_of(kref, struct vhost_iommu_s2,
+						 kref);
+
+	mmdrop(s2->mm);
+	kfree(s2);
+}
+
+/**
+ * vhost_iommu_s2_put() - drop a reference
+ * @s2: stage 2
+ */
+void vhost_iommu_s2_put(struct vhost_iommu_s2 *s2)
+{
+	kref_put(&s2->kref, s2_release);
+}
+
+/**
+ * vhost_iommu_s2_find_device() - find an open VFIO device
+ * @s2: stage 2
+ * @group_file: VFIO group of the device
+ * @name: name of the device
+ *
+ * Return: the device, or NULL if it is not open or not in the container.
+ */
+struct vhost_iommu_device *
+vhost_iommu_s2_find_device(struct vhost_iommu_s2 *s2, struct file *group_file,
+			   const char *name)
+{
+	struct vhost_iommu_device *dev;
+
+	lockdep_assert_held(&s2->lock);
+
+	list_for_each_entry(dev, &s2->devices, list)
+		if (dev->group && vfio_file_has_dev(group_file, dev->vdev) &&
+		    !strcmp(dev_name(dev->vdev->dev), name))
+			return dev;
+	return NULL;
+}
+
+static bool class_iova_valid(struct vhost_iommu_class *class, u64 start,
+			     u64 last)
+{
+	const struct iommu_domain_geometry *geo = &class->domain->geometry;
+	struct vhost_iommu_group *group;
+	struct iommu_resv_region *r;
+
+	if (geo->force_aperture &&
+	    (start < geo->aperture_start || last > geo->aperture_end))
+		return false;
+
+	list_for_each_entry(group, &class->groups, list)
+		list_for_each_entry(r, &group->resv, list)
+			if (r->type != IOMMU_RESV_DIRECT_RELAXABLE &&
+			    r->length && start <= r->start + r->length - 1 &&
+			    last >= r->start)
+				return false;
+	return true;
+}
+
+/**
+ * vhost_iommu_s2_iova_valid() - can all groups have memory there?
+ * @s2: stage 2
+ * @start: first address
+ * @last: last address
+ */
+bool vhost_iommu_s2_iova_valid(struct vhost_iommu_s2 *s2, u64 start, u64 last)
+{
+	struct vhost_iommu_class *class;
+
+	lockdep_assert_held(&s2->lock);
+
+	list_for_each_entry(class, &s2->classes, list)
+		if (!class_iova_valid(class, start, last))
+			return false;
+	return true;
+}
+
+/**
+ * vhost_iommu_s2_pgsizes() - page sizes that all groups have
+ * @s2: stage 2
+ *
+ * Return: a bitmap. Sizes below PAGE_SIZE cannot be pinned: they stand for it.
+ */
+unsigned long vhost_iommu_s2_pgsizes(struct vhost_iommu_s2 *s2)
+{
+	struct vhost_iommu_class *class;
+	unsigned long sizes = ULONG_MAX;
+
+	lockdep_assert_held(&s2->lock);
+
+	list_for_each_entry(class, &s2->classes, list)
+		sizes &= class->domain->pgsize_bitmap;
+	if (sizes & ~PAGE_MASK)
+		sizes = (sizes & PAGE_MASK) | PAGE_SIZE;
+	return sizes;
+}
+
+/* Charge pages to the VMM's RLIMIT_MEMLOCK. */
+static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
+{
+	int ret;
+
+	if (!npages)
+		return 0;
+	mmap_write_lock(s2->mm);
+	ret = __account_locked_vm(s2->mm, npages, inc, current,
+				  inc && capable(CAP_IPC_LOCK));
+	mmap_write_unlock(s2->mm);
+	return ret;
+}
+
+static void map_run_undo(struct vhost_iommu_s2 *s2, u64 gpa, size_t size,
+			 struct vhost_iommu_class *failed)
+{
+	struct vhost_iommu_class *class;
+
+	list_for_each_entry(class, &s2->classes, list) {
+		if (class == failed)
+			return;
+		iommu_unmap(class->domain, gpa, size);
+	}
+}
+
+static int map_run(struct vhost_iommu_s2 *s2, u64 gpa, phys_addr_t phys,
+		   size_t size, int prot)
+{
+	struct vhost_iommu_class *class;
+	int ret;
+
+	list_for_each_entry(class, &s2->classes, list) {
+		ret = iommu_map(class->domain, gpa, phys, size,
+				prot | IOMMU_CACHE, GFP_KERNEL_ACCOUNT);
+		if (ret) {
+			map_run_undo(s2, gpa, size, class);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* How many bytes from @gpa on are consecutive in physical memory. */
+static size_t phys_run(struct iommu_domain *domain, u64 gpa, u64 last,
+		       phys_addr_t *phys)
+{
+	size_t size = PAGE_SIZE;
+
+	*phys = iommu_iova_to_phys(domain, gpa);
+	while (size <= last - gpa &&
+	       iommu_iova_to_phys(domain, gpa + size) == *phys + size)
+		size += PAGE_SIZE;
+	return size;
+}
+
+/* Unmap and unpin [start, last] of a range; all of it is mapped. */
+static void clear_range(struct vhost_iommu_s2 *s2,
+			struct vhost_iommu_s2_range *range, u64 start, u64 last)
+{
+	struct { phys_addr_t phys; unsigned long npages; } runs[UNPIN_BATCH];
+	struct vhost_iommu_class *first = first_class(s2), *class;
+
+	list_for_each_entry(class, &s2->classes, list)
+		if (class != first)
+			iommu_unmap(class->domain, start, last - start + 1);
+
+	while (start <= last) {
+		struct iommu_iotlb_gather gather;
+		unsigned int i, nr;
+
+		iommu_iotlb_gather_init(&gather);
+		for (nr = 0; nr < UNPIN_BATCH && start <= last; nr++) {
+			size_t size = phys_run(first->domain, start, last,
+					       &runs[nr].phys);
+
+			runs[nr].npages = size >> PAGE_SHIFT;
+			WARN_ON_ONCE(iommu_unmap_fast(first->domain, start,
+						      size, &gather) != size);
+			start += size;
+			cond_resched();
+		}
+		iommu_iotlb_sync(first->domain, &gather);
+
+		for (i = 0; range->npinned && i < nr; i++)
+			vhost_iommu_unpin(runs[i].phys, runs[i].npages,
+					  range->prot & IOMMU_WRITE);
+	}
+}
+
+/*
+ * Pin one run at @gpa and map it. Memory and a BAR do not mix in one range: that
+ * keeps what is to be unpinned a property of the range.
+ */
+static int fill_run(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		    struct vhost_iommu_pinner *pinner, u64 gpa, size_t *size)
+{
+	u64 offset = gpa - range->node.start;
+	struct vhost_iommu_run run;
+	int ret;
+
+	ret = vhost_iommu_pin_run(pinner, range->uaddr + offset,
+				  (range->node.last - gpa + 1) >> PAGE_SHIFT,
+				  &run);
+	if (ret)
+		return ret;
+	*size = run.npages << PAGE_SHIFT;
+
+	if (!run.pinned) {
+		if (range->npinned)
+			return -EINVAL;
+		return map_run(s2, gpa, run.phys, *size, range->prot);
+	}
+
+	ret = -EINVAL;
+	if (offset && !range->npinned)
+		goto err_unpin;
+	ret = charge(s2, run.npages, true);
+	if (ret)
+		goto err_unpin;
+	ret = map_run(s2, gpa, run.phys, *size, range->prot);
+	if (ret)
+		goto err_uncharge;
+	range->npinned += run.npages;
+	return 0;
+
+err_uncharge:
+	charge(s2, run.npages, false);
+err_unpin:
+	vhost_iommu_unpin(run.phys, run.npages, false);
+	return ret;
+}
+
+static int fill_range(struct vhost_iommu_s2 *s2,
+		      struct vhost_iommu_s2_range *range)
+{
+	struct vhost_iommu_pinner pinner;
+	u64 size = range->node.last - range->node.start + 1;
+	u64 pos = 0;
+	int ret;
+
+	ret = vhost_iommu_pinner_init(&pinner, s2->mm,
+				      range->prot & IOMMU_WRITE);
+	if (ret)
+		return ret;
+
+	while (pos < size) {
+		size_t n;
+
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      fill_run(s2, range, &pinner, range->node.start + pos, &n);
+		if (ret)
+			break;
+		pos += n;
+		cond_resched();
+	}
+	vhost_iommu_pinner_end(&pinner);
+
+	if (ret && pos) {
+		clear_range(s2, range, range->node.start,
+			    range->node.start + pos - 1);
+		charge(s2, range->npinned, false);
+	}
+	return ret;
+}
+
+/* Let the guests' domains have the memory; all of them or none. */
+static int restore_all(struct vhost_iommu_s2 *s2,
+		       struct vhost_iommu_s2_range *range)
+{
+	struct vhost_iommu_class *class;
+	int ret = 0;
+
+	list_for_each_entry(class, &s2->classes, list) {
+		ret = vhost_iommu_class_restore(class, range->node.start,
+						range->node.last);
+		if (ret)
+			break;
+	}
+	if (!ret)
+		return 0;
+	list_for_each_entry(class, &s2->classes, list)
+		vhost_iommu_class_withdraw(class, range->node.start,
+					   range->node.last);
+	return ret;
+}
+
+static void remove_range(struct vhost_iommu_s2 *s2,
+			 struct vhost_iommu_s2_range *range)
+{
+	struct vhost_iommu_class *class;
+
+	list_for_each_entry(class, &s2->classes, list)
+		vhost_iommu_class_withdraw(class, range->node.start,
+					   range->node.last);
+	interval_tree_remove(&range->node, &s2->ranges);
+	s2->avail++;
+	clear_range(s2, range, range->node.start, range->node.last);
+	charge(s2, range->npinned, false);
+	kfree(range);
+}
+
+/**
+ * vhost_iommu_s2_map() - pin memory of the VMM and map it
+ * @s2: stage 2
+ * @gpa: guest-physical address
+ * @uaddr: address in the VMM, which is the current process
+ * @size: bytes
+ * @prot: IOMMU_READ, IOMMU_WRITE or both
+ *
+ * Return: 0; -EINVAL for what is not aligned, wraps or cannot be mapped by all
+ * groups; -EEXIST for an overlap; -ENOSPC for too many ranges; -EFAULT if there is
+ * no such memory; -ENOMEM, also over RLIMIT_MEMLOCK; -EINTR.
+ */
+int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
+		       u64 size, int prot)
+{
+	struct vhost_iommu_s2_range *range;
+	unsigned long granule;
+	u64 end, uend, last;
+	int ret;
+
+	lockdep_assert_held_write(&s2->lock);
+
+	granule = 1UL << __ffs(vhost_iommu_s2_pgsizes(s2));
+	if (!size || !prot || !IS_ALIGNED(gpa | uaddr | size, granule) ||
+	    check_add_overflow(gpa, size, &end) ||
+	    check_add_overflow((u64)uaddr, size, &uend) || uend > TASK_SIZE)
+		return -EINVAL;
+	last = end - 1;
+	if (interval_tree_iter_first(&s2->ranges, gpa, last))
+		return -EEXIST;
+	if (!s2->avail)
+		return -ENOSPC;
+	if (!vhost_iommu_s2_iova_valid(s2, gpa, last))
+		return -EINVAL;
+
+	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
+	if (!range)
+		return -ENOMEM;
+	range->node.start = gpa;
+	range->node.last = last;
+	range->uaddr = uaddr;
+	range->prot = prot;
+
+	ret = fill_range(s2, range);
+	if (ret) {
+		kfree(range);
+		return ret;
+	}
+	interval_tree_insert(&range->node, &s2->ranges);
+	s2->avail--;
+
+	ret = restore_all(s2, range);
+	if (ret)
+		remove_range(s2, range);
+	return ret;
+}
+
+/* Does a range reach across @addr without ending or starting there? */
+static bool bisects(struct vhost_iommu_s2 *s2, u64 addr, u64 start, u64 last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(&s2->ranges, addr, addr);
+	return node && (node->start < start || node->last > last);
+}
+
+/**
+ * vhost_iommu_s2_unmap() - unmap and unpin whole ranges
+ * @s2: stage 2
+ * @gpa: first guest-physical address
+ * @last: last guest-physical address
+ * @unmapped: set to how many bytes were unmapped
+ *
+ * Return: 0, or -EINVAL if a range would have to be cut.
+ */
+int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
+			 u64 *unmapped)
+{
+	struct interval_tree_node *node;
+
+	lockdep_assert_held_write(&s2->lock);
+
+	if (bisects(s2, gpa, gpa, last) || bisects(s2, last, gpa, last))
+		return -EINVAL;
+
+	*unmapped = 0;
+	while ((node = interval_tree_iter_first(&s2->ranges, gpa, last))) {
+		*unmapped += node->last - node->start + 1;
+		remove_range(s2, to_s2_range(node));
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_s2_unmap_all() - unmap and unpin everything
+ * @s2: stage 2
+ */
+void vhost_iommu_s2_unmap_all(struct vhost_iommu_s2 *s2)
+{
+	u64 unmapped;
+
+	vhost_iommu_s2_unmap(s2, 0, U64_MAX, &unmapped);
+}
+
+static int replay_range(struct vhost_iommu_s2 *s2, struct iommu_domain *domain,
+			struct vhost_iommu_s2_range *range)
+{
+	struct iommu_domain *from = first_class(s2)->domain;
+	u64 gpa = range->node.start;
+	u64 left = range->node.last - gpa + 1;
+
+	while (left) {
+		phys_addr_t phys;
+		size_t size = phys_run(from, gpa, range->node.last, &phys);
+		int ret;
+
+		ret = iommu_map(domain, gpa, phys, size,
+				range->prot | IOMMU_CACHE, GFP_KERNEL_ACCOUNT);
+		if (ret)
+			return ret;
+		gpa += size;
+		left -= size;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_s2_replay() - fill the domain of a new class
+ * @s2: stage 2
+ * @class: not in the list of classes yet
+ *
+ * Return: 0; -EINVAL if the hardware cannot map there; -ENOMEM. What has been mapped
+ * goes with the domain.
+ */
+int vhost_iommu_s2_replay(struct vhost_iommu_s2 *s2,
+			  struct vhost_iommu_class *class)
+{
+	struct vhost_iommu_s2_range *range;
+	int ret;
+
+	lockdep_assert_held_write(&s2->lock);
+
+	vhost_iommu_for_each_range(range, s2, 0, U64_MAX) {
+		if (!class_iova_valid(class, range->node.start,
+				      range->node.last))
+			return -EINVAL;
+		ret = replay_range(s2, class->domain, range);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}

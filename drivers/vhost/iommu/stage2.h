@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _VHOST_IOMMU_STAGE2_H
+#define _VHOST_IOMMU_STAGE2_H
+
+#include <linux/interval_tree.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/rwsem.h>
+#include <linux/types.h>
+
+struct file;
+struct iommu_domain;
+struct iommu_group;
+struct mm_struct;
+struct vfio_device;
+struct vhost_iommu;
+struct vhost_iommu_ep;
+
+/**
+ * struct vhost_iommu_s2_range - a piece of stage 2, from one VFIO_IOMMU_MAP_DMA
+ * @node: guest-physical addresses; on a host whose long has 64 bits
+ * @uaddr: where it starts in the VMM
+ * @prot: IOMMU_READ and IOMMU_WRITE
+ * @npinned: pages that count against RLIMIT_MEMLOCK
+ */
+struct vhost_iommu_s2_range {
+	struct interval_tree_node	node;
+	unsigned long			uaddr;
+	int				prot;
+	unsigned long			npinned;
+};
+
+/**
+ * struct vhost_iommu_s2 - stage 2 of a VM: a VFIO container that we serve
+ * @kref: the container has one reference, and every instance that uses it
+ * @list: entry in the registry; vhost_iommu_registry
+ * @mm: of the VMM; constant
+ * @lock: see vhost_iommu.h; protects all that follows
+ * @ranges: struct vhost_iommu_s2_range by guest-physical address
+ * @avail: how many more ranges there may be
+ * @classes: struct vhost_iommu_class
+ * @devices: struct vhost_iommu_device: open VFIO devices
+ *
+ * The domains of all classes map the same. The first one is the record of which
+ * page is where: nothing else holds it.
+ */
+struct vhost_iommu_s2 {
+	struct kref		kref;
+	struct list_head	list;
+	struct mm_struct	*mm;
+
+	struct rw_semaphore	lock;
+	struct rb_root_cached	ranges;
+	unsigned int		avail;
+	struct list_head	classes;
+	struct list_head	devices;
+};
+
+/**
+ * struct vhost_iommu_class - groups that can be in one IOMMU domain
+ * @list: entry in vhost_iommu_s2.classes
+ * @s2: the stage 2 it belongs to; constant
+ * @domain: stage 2 for these groups; constant
+ * @coherent: its domains enforce cache coherency; constant
+ * @groups: struct vhost_iommu_group
+ * @hwdoms: struct vhost_iommu_hwdom: what guests' domains are here
+ */
+struct vhost_iommu_class {
+	struct list_head	list;
+	struct vhost_iommu_s2	*s2;
+	struct iommu_domain	*domain;
+	bool			coherent;
+	struct list_head	groups;
+	struct list_head	hwdoms;
+};
+
+/**
+ * struct vhost_iommu_group - an IOMMU group in the container
+ * @list: entry in vhost_iommu_class.groups
+ * @class: its class; constant
+ * @iommu_group: the group; VFIO keeps it while it is in the container
+ * @attached: the domain that it is attached to; NULL if it reaches nothing
+ * @resv: reserved regions, struct iommu_resv_region; constant
+ * @msi_base: address of the software MSI window; constant
+ * @has_msi_base: there is one; constant
+ * @owner: the instance whose endpoints are in the group; NULL if there is none
+ * @endpoints: struct vhost_iommu_ep
+ */
+struct vhost_iommu_group {
+	struct list_head		list;
+	struct vhost_iommu_class	*class;
+	struct iommu_group		*iommu_group;
+	struct iommu_domain		*attached;
+	struct list_head		resv;
+	phys_addr_t			msi_base;
+	bool				has_msi_base;
+	struct vhost_iommu		*owner;
+	struct list_head		endpoints;
+};
+
+/**
+ * struct vhost_iommu_device - a VFIO device that is open
+ * @list: entry in vhost_iommu_s2.devices
+ * @vdev: the device
+ * @group: its group
+ * @endpoint: what it is behind the virtual IOMMU; NULL if nothing
+ */
+struct vhost_iommu_device {
+	struct list_head		list;
+	struct vfio_device		*vdev;
+	struct vhost_iommu_group	*group;
+	struct vhost_iommu_ep	*endpoint;
+};
+
+/* stage2.c */
+void vhost_iommu_s2_put(struct vhost_iommu_s2 *s2);
+struct vhost_iommu_device *
+vhost_iommu_s2_find_device(struct vhost_iommu_s2 *s2, struct file *group_file,
+			   const char *name);
+bool vhost_iommu_s2_iova_valid(struct vhost_iommu_s2 *s2, u64 start, u64 last);
+unsigned long vhost_iommu_s2_pgsizes(struct vhost_iommu_s2 *s2);
+int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
+		       u64 size, int prot);
+int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
+			 u64 *unmapped);
+void vhost_iommu_s2_unmap_all(struct vhost_iommu_s2 *s2);
+int vhost_iommu_s2_replay(struct vhost_iommu_s2 *s2,
+			  struct vhost_iommu_class *class);
+
+/* group.c */
+struct vhost_iommu_group *
+vhost_iommu_group_find(struct vhost_iommu_s2 *s2,
+		       const struct iommu_group *iommu_group);
+int vhost_iommu_group_add(struct vhost_iommu_s2 *s2,
+			  struct iommu_group *iommu_group);
+void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
+			      struct iommu_group *iommu_group);
+struct iommu_domain *
+vhost_iommu_group_alloc_domain(struct vhost_iommu_group *group);
+int vhost_iommu_group_update(struct vhost_iommu_group *group);
+void vhost_iommu_group_block(struct vhost_iommu_group *group);
+
+/* vfio.c */
+int vhost_iommu_vfio_register(void);
+void vhost_iommu_vfio_unregister(void);
+
+static inline struct vhost_iommu_s2_range *
+to_s2_range(struct interval_tree_node *node)
+{
+	return container_of(node, struct vhost_iommu_s2_range, node);
+}
+
+#define vhost_iommu_for_each_range(range, s2, start, last)		\
+	for (struct interval_tree_node *__n =				\
+		interval_tree_iter_first(&(s2)->ranges, start, last);	\
+	     __n && ((range) = to_s2_range(__n), true);			\
+	     __n = interval_tree_iter_next(__n, start, last))
+
+#endif /* _VHOST_IOMMU_STAGE2_H */

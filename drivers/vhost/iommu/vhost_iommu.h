@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An instance: one open /dev/vhost-iommu, one virtual IOMMU.
+ *
+ * Objects and who owns them
+ *
+ *	vhost_iommu		an instance, owned by the open file
+ *	  vhost_iommu_vring	its two queues (vring.h)
+ *	  vhost_iommu_ep	a device behind it (endpoint.h)
+ *	  vhost_iommu_domain	what the guest calls a domain (domain.h)
+ *	    vhost_iommu_mapping	made by one MAP request
+ *	    vhost_iommu_hwdom	the IOMMU domain derived from the mappings and stage
+ *				2, one for each class of groups in the domain
+ *	vhost_iommu_s2		stage 2 of a VM, owned by a VFIO container (stage2.h)
+ *	  vhost_iommu_s2_range	one VFIO_IOMMU_MAP_DMA
+ *	  vhost_iommu_class	groups that can share an IOMMU domain
+ *	    vhost_iommu_group	an IOMMU group in the container
+ *
+ * Lock order, outermost first
+ *
+ *	VFIO's locks of groups and containers
+ *	vhost_iommu.lock	everything in an instance
+ *	vhost_iommu_s2.lock	Held for writing: stage 2, its classes and groups, and
+ *				all that hangs on them: what a group is attached to,
+ *				which hardware domains exist. Held for reading,
+ *				together with the instance's lock: the mappings of
+ *				the instance's domains. So a writer, who may come
+ *				from another instance or from VFIO, sees them still.
+ *	vhost_iommu_registry	which instances and stage 2s exist
+ *	mmap_lock		taken to pin memory and by accesses to guest memory
+ *	vhost_iommu.fault_lock	a spinlock; faults on their way to the event queue
+ */
+#ifndef _VHOST_IOMMU_H
+#define _VHOST_IOMMU_H
+
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/virtio_iommu.h>
+#include <linux/xarray.h>
+#include <uapi/linux/vhost_iommu.h>
+
+#include "memtable.h"
+#include "vring.h"
+
+struct dentry;
+struct mm_struct;
+struct vhost_iommu_s2;
+struct vhost_task;
+
+#define VHOST_IOMMU_FAULTS_MAX	64U
+
+enum vhost_iommu_queue {
+	VHOST_IOMMU_VQ_REQUEST,
+	VHOST_IOMMU_VQ_EVENT,
+	VHOST_IOMMU_NR_VQS,
+};
+
+/* Reasons to wake the worker: bit numbers in vhost_iommu.work. */
+enum vhost_iommu_work {
+	VHOST_IOMMU_WORK_REQUEST,
+	VHOST_IOMMU_WORK_FAULT,
+};
+
+/**
+ * struct vhost_iommu - an instance
+ * @lock: see above; held by every ioctl and by the worker for a batch
+ * @list: entry in the registry; vhost_iommu_registry
+ * @mm: the owner's address space, NULL before VHOST_SET_OWNER; @lock
+ * @claims: VHOST_IOMMU_CLAIM_CONTAINERS was called; vhost_iommu_registry
+ * @features: virtio features that the guest accepted; @lock
+ * @config: device configuration; @lock
+ * @mem: guest-physical to user addresses; @lock
+ * @vqs: the queues; @lock
+ * @running: the worker may touch the queues; @lock
+ * @task: the worker, created by the first start; @lock
+ * @killed: the worker got a fatal signal and is gone
+ * @work: reasons to wake the worker; atomic
+ * @s2: stage 2, NULL before the first assigned endpoint; @lock
+ * @endpoints: by number; @lock
+ * @domains: by number; @lock
+ * @nr_endpoints: entries of @endpoints; @lock
+ * @nr_domains: entries of @domains; @lock
+ * @nr_mappings: mappings of all domains; @lock
+ * @dirty: hardware domains with IOTLB entries to flush; @lock and s2.lock
+ * @stats: counters but for those that are derived when read; @lock
+ * @kicks: atomic, counted where no mutex can be taken
+ * @fault_lock: protects the five below
+ * @faults: a ring of faults to be written to the event queue
+ * @fault_head: next to write to the event queue
+ * @fault_count: how many wait
+ * @nr_faults_dropped: no room here or no buffer in the event queue
+ * @debugfs: the instance's directory
+ */
+struct vhost_iommu {
+	struct mutex			lock;
+	struct list_head		list;
+	struct mm_struct		*mm;
+	bool				claims;
+
+	u64				features;
+	struct vhost_iommu_config	config;
+	struct vhost_iommu_memtable	*mem;
+	struct vhost_iommu_vring	vqs[VHOST_IOMMU_NR_VQS];
+	bool				running;
+
+	struct vhost_task		*task;
+	bool				killed;
+	unsigned long			work;
+
+	struct vhost_iommu_s2		*s2;
+	struct xarray			endpoints;
+	struct xarray			domains;
+	u64				nr_endpoints;
+	u64				nr_domains;
+	u64				nr_mappings;
+	struct list_head		dirty;
+
+	struct vhost_iommu_stats	stats;
+	atomic64_t			kicks;
+
+	spinlock_t			fault_lock;
+	struct virtio_iommu_fault	faults[VHOST_IOMMU_FAULTS_MAX];
+	unsigned int			fault_head;
+	unsigned int			fault_count;
+	u64				nr_faults_dropped;
+
+	struct dentry			*debugfs;
+};
+
+/* registry.c */
+void vhost_iommu_register(struct vhost_iommu *vi);
+void vhost_iommu_unregister(struct vhost_iommu *vi);
+void vhost_iommu_claim(struct vhost_iommu *vi);
+bool vhost_iommu_claimed(struct mm_struct *mm);
+int vhost_iommu_register_s2(struct vhost_iommu_s2 *s2);
+void vhost_iommu_unregister_s2(struct vhost_iommu_s2 *s2);
+struct vhost_iommu_s2 *vhost_iommu_get_s2(struct mm_struct *mm);
+
+/* worker.c */
+int vhost_iommu_start(struct vhost_iommu *vi);
+void vhost_iommu_stop(struct vhost_iommu *vi);
+void vhost_iommu_stop_worker(struct vhost_iommu *vi);
+void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work);
+
+/* request.c */
+bool vhost_iommu_handle_requests(struct vhost_iommu *vi);
+
+/* fault.c */
+void vhost_iommu_report_fault(struct vhost_iommu *vi, u8 reason, u32 flags,
+			      u32 endpoint, u64 address);
+void vhost_iommu_deliver_faults(struct vhost_iommu *vi);
+
+/* stats.c */
+void vhost_iommu_read_stats(struct vhost_iommu *vi,
+			    struct vhost_iommu_stats *stats);
+void vhost_iommu_debugfs_add(struct vhost_iommu *vi);
+void vhost_iommu_debugfs_remove(struct vhost_iommu *vi);
+void vhost_iommu_debugfs_init(void);
+void vhost_iommu_debugfs_exit(void);
+
+#endif /* _VHOST_IOMMU_H */

@@ -1,0 +1,634 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device's side of a split virtqueue (virtio 1.4, "Split Virtqueues") with
+ * indirect descriptors and event index.
+ *
+ * Guest and VMM may write to the ring at any time, so every word is read once and
+ * checked before it is used. A ring that makes no sense (an index, a chain or a
+ * table that cannot be) is broken for good: there is no telling which buffers are
+ * lost. The VMM learns that by the error eventfd. A chain that is well formed but
+ * points outside of memory harms its sender alone.
+ *
+ * Used entries are written as they come and published together: what has to
+ * happen before the guest may see any of them, such as an IOTLB flush, comes
+ * before vhost_iommu_vring_publish().
+ */
+#include <linux/eventfd.h>
+#include <linux/file.h>
+#include <linux/log2.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <linux/vhost.h>
+
+#include "memtable.h"
+#include "vring.h"
+
+struct vring_poll {
+	poll_table			table;
+	struct vhost_iommu_vring	*vr;
+};
+
+static int vring_break(struct vhost_iommu_vring *vr, int err)
+{
+	vr->broken = true;
+	if (vr->err)
+		eventfd_signal(vr->err);
+	return err;
+}
+
+static int get_le16(u16 *val, const __virtio16 __user *p)
+{
+	__le16 v;
+
+	if (get_user(v, (const __le16 __user *)p))
+		return -EFAULT;
+	*val = le16_to_cpu(v);
+	return 0;
+}
+
+static int put_le16(u16 val, __virtio16 __user *p)
+{
+	return put_user(cpu_to_le16(val), (__le16 __user *)p);
+}
+
+/* The used_event field: behind the last entry of the available ring. */
+static __virtio16 __user *used_event(const struct vhost_iommu_vring *vr)
+{
+	return &vr->avail->ring[vr->num];
+}
+
+/* The avail_event field: behind the last entry of the used ring. */
+static __virtio16 __user *avail_event(const struct vhost_iommu_vring *vr)
+{
+	return (__virtio16 __user *)&vr->used->ring[vr->num];
+}
+
+static int vring_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync,
+			void *key)
+{
+	struct vhost_iommu_vring *vr =
+		container_of(wait, struct vhost_iommu_vring, wait);
+
+	if (key_to_poll(key) & EPOLLIN)
+		vr->kick(vr);
+	return 0;
+}
+
+static void vring_queue_proc(struct file *file, wait_queue_head_t *wqh,
+			     poll_table *table)
+{
+	struct vring_poll *poll = container_of(table, struct vring_poll, table);
+
+	poll->vr->wqh = wqh;
+	add_wait_queue(wqh, &poll->vr->wait);
+}
+
+/**
+ * vhost_iommu_vring_init() - prepare a queue that is not set up
+ * @vr: zeroed memory
+ * @kick: called when the guest notifies; must not sleep
+ */
+void vhost_iommu_vring_init(struct vhost_iommu_vring *vr,
+			    vhost_iommu_kick_fn kick)
+{
+	vr->kick = kick;
+	init_waitqueue_func_entry(&vr->wait, vring_wakeup);
+}
+
+/**
+ * vhost_iommu_vring_destroy() - let go of all that a queue holds
+ * @vr: a queue that is stopped
+ */
+void vhost_iommu_vring_destroy(struct vhost_iommu_vring *vr)
+{
+	if (vr->kick_file)
+		fput(vr->kick_file);
+	if (vr->call)
+		eventfd_ctx_put(vr->call);
+	if (vr->err)
+		eventfd_ctx_put(vr->err);
+}
+
+static long vring_set_num(struct vhost_iommu_vring *vr, unsigned int num)
+{
+	if (vr->started)
+		return -EBUSY;
+	if (!is_power_of_2(num) || num > VHOST_IOMMU_VRING_MAX)
+		return -EINVAL;
+	vr->num = num;
+	return 0;
+}
+
+static long vring_set_base(struct vhost_iommu_vring *vr, unsigned int base)
+{
+	if (vr->started)
+		return -EBUSY;
+	if (base > U16_MAX)
+		return -EINVAL;
+	vr->last_avail = base;
+	return 0;
+}
+
+static long vring_set_addr(struct vhost_iommu_vring *vr,
+			   const struct vhost_vring_addr *a)
+{
+	if (vr->started)
+		return -EBUSY;
+	if (a->flags)
+		return -EOPNOTSUPP;
+	if (a->desc_user_addr != (unsigned long)a->desc_user_addr ||
+	    a->avail_user_addr != (unsigned long)a->avail_user_addr ||
+	    a->used_user_addr != (unsigned long)a->used_user_addr ||
+	    !IS_ALIGNED(a->desc_user_addr, VRING_DESC_ALIGN_SIZE) ||
+	    !IS_ALIGNED(a->avail_user_addr, VRING_AVAIL_ALIGN_SIZE) ||
+	    !IS_ALIGNED(a->used_user_addr, VRING_USED_ALIGN_SIZE))
+		return -EINVAL;
+
+	vr->desc = (void __user *)(unsigned long)a->desc_user_addr;
+	vr->avail = (void __user *)(unsigned long)a->avail_user_addr;
+	vr->used = (void __user *)(unsigned long)a->used_user_addr;
+	vr->has_addr = true;
+	return 0;
+}
+
+static long vring_set_kick(struct vhost_iommu_vring *vr, int fd)
+{
+	struct file *file = NULL;
+
+	if (vr->started)
+		return -EBUSY;
+	if (fd != VHOST_FILE_UNBIND) {
+		file = eventfd_fget(fd);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+	}
+	if (vr->kick_file)
+		fput(vr->kick_file);
+	vr->kick_file = file;
+	return 0;
+}
+
+static long vring_set_eventfd(struct eventfd_ctx **ctxp, int fd)
+{
+	struct eventfd_ctx *ctx = NULL;
+
+	if (fd != VHOST_FILE_UNBIND) {
+		ctx = eventfd_ctx_fdget(fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+	if (*ctxp)
+		eventfd_ctx_put(*ctxp);
+	*ctxp = ctx;
+	return 0;
+}
+
+static long vring_ioctl_state(struct vhost_iommu_vring *vr, unsigned int cmd,
+			      struct vhost_vring_state __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+
+	switch (cmd) {
+	case VHOST_SET_VRING_NUM:
+		return vring_set_num(vr, s.num);
+	case VHOST_SET_VRING_BASE:
+		return vring_set_base(vr, s.num);
+	default:
+		if (vr->started)
+			return -EBUSY;
+		s.num = vr->last_avail;
+		return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+	}
+}
+
+static long vring_ioctl_file(struct vhost_iommu_vring *vr, unsigned int cmd,
+			     const struct vhost_vring_file __user *argp)
+{
+	struct vhost_vring_file f;
+
+	if (copy_from_user(&f, argp, sizeof(f)))
+		return -EFAULT;
+
+	switch (cmd) {
+	case VHOST_SET_VRING_KICK:
+		return vring_set_kick(vr, f.fd);
+	case VHOST_SET_VRING_CALL:
+		return vring_set_eventfd(&vr->call, f.fd);
+	default:
+		return vring_set_eventfd(&vr->err, f.fd);
+	}
+}
+
+/**
+ * vhost_iommu_vring_ioctl() - one of the VHOST_*_VRING_* ioctls
+ * @vr: the queue that the argument names
+ * @cmd: the ioctl
+ * @argp: its argument
+ *
+ * Return: 0; -EBUSY while the queue is started, except for CALL and ERR; -EINVAL;
+ * -EBADF; -EFAULT; -EOPNOTSUPP for flags of an address; -ENOTTY.
+ */
+long vhost_iommu_vring_ioctl(struct vhost_iommu_vring *vr, unsigned int cmd,
+			     void __user *argp)
+{
+	struct vhost_vring_addr a;
+
+	switch (cmd) {
+	case VHOST_SET_VRING_NUM:
+	case VHOST_SET_VRING_BASE:
+	case VHOST_GET_VRING_BASE:
+		return vring_ioctl_state(vr, cmd, argp);
+	case VHOST_SET_VRING_ADDR:
+		if (copy_from_user(&a, argp, sizeof(a)))
+			return -EFAULT;
+		return vring_set_addr(vr, &a);
+	case VHOST_SET_VRING_KICK:
+	case VHOST_SET_VRING_CALL:
+	case VHOST_SET_VRING_ERR:
+		return vring_ioctl_file(vr, cmd, argp);
+	default:
+		return -ENOTTY;
+	}
+}
+
+/**
+ * vhost_iommu_vring_start() - begin to use the ring
+ * @vr: a queue that is stopped
+ * @features: virtio features that were negotiated
+ *
+ * From now on @kick may be called; it is not called for what is in the ring
+ * already.
+ *
+ * Return: 0; -EINVAL if size, addresses or the kick are missing; -EFAULT if the
+ * ring is not accessible; -ENOMEM.
+ */
+int vhost_iommu_vring_start(struct vhost_iommu_vring *vr, u64 features)
+{
+	struct vring_poll poll = { .vr = vr };
+	u16 used_idx;
+
+	if (!vr->num || !vr->has_addr || !vr->kick_file)
+		return -EINVAL;
+	if (get_le16(&used_idx, &vr->used->idx) ||
+	    get_le16(&vr->avail_idx, &vr->avail->idx))
+		return -EFAULT;
+
+	vr->segs = kvmalloc_array(vr->num, sizeof(*vr->segs),
+				  GFP_KERNEL_ACCOUNT);
+	if (!vr->segs)
+		return -ENOMEM;
+
+	vr->event_idx = features & BIT_ULL(VIRTIO_RING_F_EVENT_IDX);
+	vr->indirect = features & BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC);
+	vr->avail_idx = vr->last_avail;
+	vr->used_idx = used_idx;
+	vr->nr_unpublished = 0;
+	vr->signalled_valid = false;
+	vr->broken = false;
+	vr->started = true;
+
+	init_poll_funcptr(&poll.table, vring_queue_proc);
+	vfs_poll(vr->kick_file, &poll.table);
+	return 0;
+}
+
+/**
+ * vhost_iommu_vring_stop() - leave the ring alone
+ * @vr: a queue; nothing happens if it is stopped
+ *
+ * After this, @kick is not called and does not run.
+ */
+void vhost_iommu_vring_stop(struct vhost_iommu_vring *vr)
+{
+	if (!vr->started)
+		return;
+	if (vr->wqh)
+		remove_wait_queue(vr->wqh, &vr->wait);
+	vr->wqh = NULL;
+	kvfree(vr->segs);
+	vr->segs = NULL;
+	vr->started = false;
+}
+
+static int vring_add_seg(struct vhost_iommu_vring *vr,
+			 struct vhost_iommu_chain *chain,
+			 const struct vring_desc *desc, u16 flags)
+{
+	struct vhost_iommu_seg seg = {
+		.gpa = le64_to_cpu((__force __le64)desc->addr),
+		.len = le32_to_cpu((__force __le32)desc->len),
+	};
+
+	/* No chain is longer than the ring, so a longer one has a loop. */
+	if (chain->nr_out + chain->nr_in == vr->num)
+		return -EPROTO;
+
+	vr->segs[chain->nr_out + chain->nr_in] = seg;
+	if (flags & VRING_DESC_F_WRITE) {
+		chain->nr_in++;
+		chain->in_len += seg.len;
+		return 0;
+	}
+	if (chain->nr_in)
+		return -EPROTO;
+	chain->nr_out++;
+	chain->out_len += seg.len;
+	return 0;
+}
+
+static int vring_walk_indirect(struct vhost_iommu_vring *vr,
+			       const struct vhost_iommu_memtable *mem,
+			       struct vhost_iommu_chain *chain,
+			       const struct vring_desc *table)
+{
+	u64 gpa = le64_to_cpu((__force __le64)table->addr);
+	u32 len = le32_to_cpu((__force __le32)table->len);
+	u32 num = len / sizeof(struct vring_desc);
+	u32 i = 0;
+
+	if (!num || len % sizeof(struct vring_desc) || num > vr->num)
+		return -EPROTO;
+
+	for (;;) {
+		struct vring_desc desc;
+		u16 flags;
+		int ret;
+
+		if (i >= num ||
+		    vhost_iommu_mem_read(mem, gpa + i * sizeof(desc), &desc,
+					 sizeof(desc)))
+			return -EPROTO;
+		flags = le16_to_cpu((__force __le16)desc.flags);
+		if (flags & VRING_DESC_F_INDIRECT)
+			return -EPROTO;
+		ret = vring_add_seg(vr, chain, &desc, flags);
+		if (ret)
+			return ret;
+		if (!(flags & VRING_DESC_F_NEXT))
+			return 0;
+		i = le16_to_cpu((__force __le16)desc.next);
+	}
+}
+
+static int vring_walk(struct vhost_iommu_vring *vr,
+		      const struct vhost_iommu_memtable *mem,
+		      struct vhost_iommu_chain *chain)
+{
+	u16 i = chain->head;
+
+	for (;;) {
+		struct vring_desc desc;
+		u16 flags;
+		int ret;
+
+		if (i >= vr->num)
+			return -EPROTO;
+		if (copy_from_user(&desc, &vr->desc[i], sizeof(desc)))
+			return -EFAULT;
+		flags = le16_to_cpu((__force __le16)desc.flags);
+
+		if (flags & VRING_DESC_F_INDIRECT) {
+			if (!vr->indirect || (flags & VRING_DESC_F_NEXT))
+				return -EPROTO;
+			return vring_walk_indirect(vr, mem, chain, &desc);
+		}
+		ret = vring_add_seg(vr, chain, &desc, flags);
+		if (ret)
+			return ret;
+		if (!(flags & VRING_DESC_F_NEXT))
+			return 0;
+		i = le16_to_cpu((__force __le16)desc.next);
+	}
+}
+
+/* Has the guest made a buffer available? Reads the ring only when it must. */
+static int vring_more(struct vhost_iommu_vring *vr)
+{
+	u16 idx;
+
+	if (vr->avail_idx != vr->last_avail)
+		return 1;
+	if (get_le16(&idx, &vr->avail->idx))
+		return vring_break(vr, -EFAULT);
+	if ((u16)(idx - vr->last_avail) > vr->num)
+		return vring_break(vr, -EPROTO);
+	vr->avail_idx = idx;
+	/* The index is read before the entries that it covers. */
+	smp_rmb();
+	return idx != vr->last_avail;
+}
+
+/**
+ * vhost_iommu_vring_pop() - take a chain from the available ring
+ * @vr: a started queue
+ * @mem: guest memory, for indirect tables
+ * @chain: filled if there is one
+ *
+ * Return: 1 if @chain was filled, 0 if there is nothing, or a negative errno if
+ * the ring is broken.
+ */
+int vhost_iommu_vring_pop(struct vhost_iommu_vring *vr,
+			  const struct vhost_iommu_memtable *mem,
+			  struct vhost_iommu_chain *chain)
+{
+	int ret;
+
+	if (vr->broken)
+		return -EPROTO;
+	ret = vring_more(vr);
+	if (ret <= 0)
+		return ret;
+
+	*chain = (struct vhost_iommu_chain){};
+	if (get_le16(&chain->head,
+		     &vr->avail->ring[vr->last_avail & (vr->num - 1)]))
+		return vring_break(vr, -EFAULT);
+	ret = vring_walk(vr, mem, chain);
+	if (ret)
+		return vring_break(vr, ret);
+
+	vr->last_avail++;
+	return 1;
+}
+
+/**
+ * vhost_iommu_vring_read() - copy the start of a chain's readable part
+ * @vr: a started queue
+ * @mem: guest memory
+ * @chain: the current chain
+ * @buf: destination
+ * @len: bytes; at most @chain->out_len
+ *
+ * Return: 0, or -EFAULT if it is not in guest memory.
+ */
+int vhost_iommu_vring_read(struct vhost_iommu_vring *vr,
+			   const struct vhost_iommu_memtable *mem,
+			   const struct vhost_iommu_chain *chain,
+			   void *buf, size_t len)
+{
+	const struct vhost_iommu_seg *seg = vr->segs;
+	const struct vhost_iommu_seg *end = seg + chain->nr_out;
+
+	for (; len && seg != end; seg++) {
+		size_t n = min_t(size_t, len, seg->len);
+
+		if (vhost_iommu_mem_read(mem, seg->gpa, buf, n))
+			return -EFAULT;
+		buf += n;
+		len -= n;
+	}
+	return len ? -EFAULT : 0;
+}
+
+/**
+ * vhost_iommu_vring_write() - copy into a chain's writable part
+ * @vr: a started queue
+ * @mem: guest memory
+ * @chain: the current chain
+ * @offset: where to begin in the writable part
+ * @buf: source
+ * @len: bytes; @offset + @len is at most @chain->in_len
+ *
+ * Return: 0, or -EFAULT if it is not in guest memory.
+ */
+int vhost_iommu_vring_write(struct vhost_iommu_vring *vr,
+			    const struct vhost_iommu_memtable *mem,
+			    const struct vhost_iommu_chain *chain,
+			    u64 offset, const void *buf, size_t len)
+{
+	const struct vhost_iommu_seg *seg = vr->segs + chain->nr_out;
+	const struct vhost_iommu_seg *end = seg + chain->nr_in;
+
+	for (; len && seg != end; seg++) {
+		size_t n;
+
+		if (offset >= seg->len) {
+			offset -= seg->len;
+			continue;
+		}
+		n = min_t(size_t, len, seg->len - offset);
+		if (vhost_iommu_mem_write(mem, seg->gpa + offset, buf, n))
+			return -EFAULT;
+		offset = 0;
+		buf += n;
+		len -= n;
+	}
+	return len ? -EFAULT : 0;
+}
+
+/**
+ * vhost_iommu_vring_push() - write a used entry that the guest does not see yet
+ * @vr: a started queue
+ * @head: of the chain
+ * @len: bytes written into the chain
+ *
+ * Return: 0, or -EFAULT if the ring is broken now.
+ */
+int vhost_iommu_vring_push(struct vhost_iommu_vring *vr, u16 head, u32 len)
+{
+	struct vring_used_elem elem = {
+		.id = (__force __virtio32)cpu_to_le32(head),
+		.len = (__force __virtio32)cpu_to_le32(len),
+	};
+	u16 slot = vr->used_idx + vr->nr_unpublished;
+
+	if (copy_to_user(&vr->used->ring[slot & (vr->num - 1)], &elem,
+			 sizeof(elem)))
+		return vring_break(vr, -EFAULT);
+	vr->nr_unpublished++;
+	return 0;
+}
+
+static int vring_should_signal(struct vhost_iommu_vring *vr, bool *signal)
+{
+	u16 event, flags, old = vr->signalled;
+
+	if (!vr->event_idx) {
+		if (get_le16(&flags, &vr->avail->flags))
+			return vring_break(vr, -EFAULT);
+		*signal = !(flags & VRING_AVAIL_F_NO_INTERRUPT);
+		return 0;
+	}
+
+	if (get_le16(&event, used_event(vr)))
+		return vring_break(vr, -EFAULT);
+	*signal = !vr->signalled_valid ||
+		  vring_need_event(event, vr->used_idx, old);
+	vr->signalled = vr->used_idx;
+	vr->signalled_valid = true;
+	return 0;
+}
+
+/**
+ * vhost_iommu_vring_publish() - let the guest see all used entries
+ * @vr: a started queue
+ *
+ * Return: whether the guest was interrupted.
+ */
+bool vhost_iommu_vring_publish(struct vhost_iommu_vring *vr)
+{
+	bool signal;
+
+	if (!vr->nr_unpublished)
+		return false;
+
+	/* The entries, and what was written to the buffers, come first. */
+	smp_wmb();
+	vr->used_idx += vr->nr_unpublished;
+	vr->nr_unpublished = 0;
+	if (put_le16(vr->used_idx, &vr->used->idx)) {
+		vring_break(vr, -EFAULT);
+		return false;
+	}
+	/* The guest writes used_event or the flag, then reads the index. */
+	smp_mb();
+	if (vring_should_signal(vr, &signal) || !signal || !vr->call)
+		return false;
+	eventfd_signal(vr->call);
+	return true;
+}
+
+/**
+ * vhost_iommu_vring_enable_kick() - ask the guest to notify
+ * @vr: a started queue
+ *
+ * Return: true if there is something in the ring by now, so that the caller has
+ * to look again.
+ */
+bool vhost_iommu_vring_enable_kick(struct vhost_iommu_vring *vr)
+{
+	int ret;
+
+	if (vr->broken)
+		return false;
+	if (vr->event_idx)
+		ret = put_le16(vr->last_avail, avail_event(vr));
+	else
+		ret = put_le16(0, &vr->used->flags);
+	if (ret) {
+		vring_break(vr, -EFAULT);
+		return false;
+	}
+	/* The guest writes the index, then reads avail_event or the flag. */
+	smp_mb();
+	return vring_more(vr) > 0;
+}
+
+/**
+ * vhost_iommu_vring_disable_kick() - tell the guest that we are looking anyway
+ * @vr: a started queue
+ *
+ * With event index nothing is to be done: the guest notifies once, when it passes
+ * avail_event.
+ */
+void vhost_iommu_vring_disable_kick(struct vhost_iommu_vring *vr)
+{
+	if (vr->broken || vr->event_idx)
+		return;
+	if (put_le16(VRING_USED_F_NO_NOTIFY, &vr->used->flags))
+		vring_break(vr, -EFAULT);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The worker: a thread of the VMM in the kernel. It runs with the VMM's address
+ * space, credentials, cgroup and limits, so what a guest costs is the VM's cost. It
+ * exists from the first start on until the device is closed; what it may touch is
+ * decided by vhost_iommu.running, under the lock of the instance.
+ */
+#include <linux/sched.h>
+#include <linux/sched/vhost_task.h>
+
+#include "vhost_iommu.h"
+
+/**
+ * vhost_iommu_wake() - give the worker something to do
+ * @vi: the instance
+ * @work: what
+ *
+ * Context: any.
+ */
+void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
+{
+	struct vhost_task *task;
+
+	set_bit(work, &vi->work);
+	/* Pairs with the release in create_worker(). */
+	task = smp_load_acquire(&vi->task);
+	if (task)
+		vhost_task_wake(task);
+}
+
+static void run(struct vhost_iommu *vi)
+{
+	bool more = false;
+
+	mutex_lock(&vi->lock);
+	if (vi->running) {
+		if (test_and_clear_bit(VHOST_IOMMU_WORK_FAULT, &vi->work))
+			vhost_iommu_deliver_faults(vi);
+		if (test_and_clear_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work))
+			more = vhost_iommu_handle_requests(vi);
+		if (more)
+			set_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work);
+	} else {
+		/* The next start looks at everything. */
+		WRITE_ONCE(vi->work, 0);
+	}
+	mutex_unlock(&vi->lock);
+}
+
+/* vhost_task calls it with the task's state set to sleep, and sleeps on false. */
+static bool worker_fn(void *data)
+{
+	struct vhost_iommu *vi = data;
+
+	if (!READ_ONCE(vi->work))
+		return false;
+	__set_current_state(TASK_RUNNING);
+	run(vi);
+	cond_resched();
+	return true;
+}
+
+/* The VMM is being killed. Closing the file does the rest. */
+static void worker_killed(void *data)
+{
+}
+
+static int create_worker(struct vhost_iommu *vi)
+{
+	struct vhost_task *task;
+	char name[TASK_COMM_LEN];
+
+	if (vi->task)
+		return 0;
+	snprintf(name, sizeof(name), "viommu-%d", current->tgid);
+	task = vhost_task_create(worker_fn, worker_killed, vi, name);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	vhost_task_start(task);
+	/* Pairs with the acquire in vhost_iommu_wake(). */
+	smp_store_release(&vi->task, task);
+	return 0;
+}
+
+/**
+ * vhost_iommu_start() - VHOST_IOMMU_SET_RUNNING with 1
+ * @vi: the instance, locked
+ *
+ * Return: see the ioctl.
+ */
+int vhost_iommu_start(struct vhost_iommu *vi)
+{
+	unsigned int i;
+	int ret;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (vi->running)
+		return 0;
+	if (!(vi->features & BIT_ULL(VIRTIO_F_VERSION_1)))
+		return -EINVAL;
+	ret = create_worker(vi);
+	if (ret)
+		return ret;
+	for (i = 0; i < VHOST_IOMMU_NR_VQS; i++) {
+		ret = vhost_iommu_vring_start(&vi->vqs[i], vi->features);
+		if (ret)
+			goto err_stop_vrings;
+	}
+
+	vi->running = true;
+	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_REQUEST);
+	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_FAULT);
+	return 0;
+
+err_stop_vrings:
+	while (i--)
+		vhost_iommu_vring_stop(&vi->vqs[i]);
+	return ret;
+}
+
+/**
+ * vhost_iommu_stop() - VHOST_IOMMU_SET_RUNNING with 0
+ * @vi: the instance, locked
+ */
+void vhost_iommu_stop(struct vhost_iommu *vi)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&vi->lock);
+
+	vi->running = false;
+	for (i = 0; i < VHOST_IOMMU_NR_VQS; i++)
+		vhost_iommu_vring_stop(&vi->vqs[i]);
+}
+
+/**
+ * vhost_iommu_stop_worker() - end the worker for good
+ * @vi: the instance, stopped and not locked; nothing wakes the worker any more
+ */
+void vhost_iommu_stop_worker(struct vhost_iommu *vi)
+{
+	if (vi->task)
+		vhost_task_stop(vi->task);
+	vi->task = NULL;
+}
