@@ -118,7 +118,7 @@ inputs_kernel_next()
 # configuration and their symbol versions.
 build_kernel_next()
 {
-	local tmp=$1 image version release source headers
+	local tmp=$1 final=$2 image version release source headers
 
 	image=$(next_image)
 	version=$(apt_version "$image")
@@ -134,6 +134,7 @@ build_kernel_next()
 	logged "$tmp/log" make -C "$source" O="$tmp/build" olddefconfig
 	logged "$tmp/log" make -C "$source" O="$tmp/build" -j"$JOBS" \
 		modules_prepare
+	sed -i "s|$tmp/|$final/|" "$tmp/build/Makefile"
 	echo "$release" > "$tmp/release"
 	rm -rf "$tmp/.package"
 }
