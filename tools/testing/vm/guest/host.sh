@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# What the jobs of the host machine use: its devices and the guest it runs.
+#
+# Settings: VHOST (on or off), GUEST_MEM (MiB), NONCE.
+
+# shellcheck disable=SC2034,SC2154
+GUEST_REPORT=/run/guest.report
+GUEST_LINES=/run/guest.lines
+GUEST_TRACE=/run/guest.trace
+guest_pid=
+
+# pci_find VENDOR DEVICE: the address of the first such function.
+pci_find()
+{
+	local dev
+
+	for dev in /sys/bus/pci/devices/*; do
+		[ "$(cat "$dev/vendor")" = "0x$1" ] || continue
+		[ "$(cat "$dev/device")" = "0x$2" ] || continue
+		echo "${dev##*/}"
+		return
+	done
+	return 1
+}
+
+pci_group()
+{
+	local group
+
+	group=$(readlink "/sys/bus/pci/devices/$1/iommu_group") || return
+	echo "${group##*/}"
+}
+
+# pci_to_vfio ADDRESS: binds it to vfio-pci; says so by its exit code.
+pci_to_vfio()
+{
+	echo vfio-pci > "/sys/bus/pci/devices/$1/driver_override"
+	echo "$1" > /sys/bus/pci/drivers_probe
+	[ -e "/sys/bus/pci/drivers/vfio-pci/$1" ]
+}
+
+# The device file of the port NAME.
+port()
+{
+	local name
+
+	name=$(grep -lx "$1" /sys/class/virtio-ports/*/name) || return
+	name=${name%/name}
+	echo "/dev/${name##*/}"
+}
+
+# guest_start ADDRESS...: a guest with these devices assigned.
+guest_start()
+{
+	local address name devices='' traces=''
+
+	for address; do
+		devices="$devices -device vfio-pci,host=$address"
+	done
+	for name in attach detach map unmap fill_resv_property; do
+		traces="$traces -trace virtio_iommu_$name"
+	done
+	: > $GUEST_REPORT
+	: > $GUEST_LINES
+	: > $GUEST_TRACE
+	exec 8< $GUEST_REPORT
+	# shellcheck disable=SC2086
+	qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
+		-M q35,sata=off,smbus=off,i8042=off -accel kvm -cpu host \
+		-m "$GUEST_MEM" -mem-path /dev/hugepages -mem-prealloc \
+		-L /firmware -bios qboot.rom \
+		-kernel /boot/vmlinuz -initrd /boot/guest.img \
+		-append "console=ttyS0 loglevel=5 panic=-1 panic_on_warn=1 oops=panic hugepages=1 $GUEST_APPEND" \
+		-serial "file:$(port guest-console)" \
+		-device "virtio-iommu-pci$GUEST_IOMMU" \
+		-device virtio-serial-pci \
+		-chardev file,id=report,path=$GUEST_REPORT \
+		-device virtserialport,chardev=report,name=report \
+		$devices $traces -D $GUEST_TRACE &
+	guest_pid=$!
+}
+
+guest_alive()
+{
+	kill -0 "$guest_pid" 2>/dev/null
+}
+
+# guest_follow SECONDS: passes on what the guest reports until its "end", which
+# has to come in time. Lines of other kinds are kept in $GUEST_LINES.
+guest_follow()
+{
+	local number line alive left=$(($1 * 10))
+
+	while [ $left -gt 0 ]; do
+		alive=yes
+		guest_alive || alive=
+		while read -r number line <&8; do
+			[ "$number" = "$GUEST_NONCE" ] || continue
+			case $line in
+			end\ *)
+				return 0 ;;
+			ok\ *|not\ ok\ *)
+				reported=$((reported + 1))
+				say "$line" ;;
+			note\ *|fact\ *)
+				say "$line" ;;
+			*)
+				echo "$line" >> $GUEST_LINES ;;
+			esac
+		done
+		[ -n "$alive" ] || return 1
+		left=$((left - 1))
+		usleep 100000
+	done
+	return 1
+}
+
+guest_kill()
+{
+	kill -9 "$guest_pid"
+	wait "$guest_pid" 2>/dev/null
+}
+
+# guest_requests NAME: how often QEMU handled such a request. There is no trace
+# of a PROBE itself; each reserved region it answers with leaves one.
+guest_requests()
+{
+	local name=$1
+
+	[ "$name" != probe ] || name=fill_resv_property
+	grep -c "^virtio_iommu_$name " $GUEST_TRACE
+}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Initramfs images for the test machines: busybox, the modules they load, and
+# the programs they run. Not compressed, since unpacking is emulated as well.
+#
+# Needs: die.
+
+# image_base ROOT: a system that runs guest/init.
+image_base()
+{
+	local root=$1 guest applet
+
+	guest=$(dirname "${BASH_SOURCE[0]}")/../guest
+	mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,lib,modules}
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	"$root/bin/busybox" --list | grep -v -x busybox | while read -r applet; do
+		ln -s busybox "$root/bin/$applet"
+	done
+	cp "$guest/init" "$root/init"
+	cp "$guest/report.sh" "$root/lib/report.sh"
+	mknod -m 600 "$root/dev/console" c 5 1
+	: > "$root/modules/order"
+}
+
+# image_modules ROOT KERNEL NAME...: with all they depend on; init loads them
+# in this order. A name that is a file is a module of ours.
+image_modules()
+{
+	local root=$1 kernel=$2 release name word file base
+
+	release=$(cat "$kernel/release")
+	shift 2
+	for name; do
+		if [ -f "$name" ]; then
+			printf 'insmod %s\n' "$name"
+			continue
+		fi
+		modprobe -d "$kernel" -S "$release" --show-depends "$name" ||
+			die "the kernel $release has no module $name"
+	done | while read -r word file _; do
+		[ "$word" = insmod ] || continue
+		base=${file##*/}
+		base=${base%.xz}
+		[ ! -e "$root/modules/$base" ] || continue
+		case $file in
+		*.xz)	xz -dc "$file" > "$root/modules/$base" ;;
+		*)	cp "$file" "$root/modules/$base" ;;
+		esac
+		echo "$base" >> "$root/modules/order"
+	done
+}
+
+# image_program ROOT PROGRAM: with its libraries.
+image_program()
+{
+	local root=$1 program=$2 library
+
+	cp "$program" "$root/bin/"
+	ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
+		mkdir -p "$root${library%/*}"
+		cp -L "$library" "$root$library"
+	done
+}
+
+# image_pack ROOT FILE
+image_pack()
+{
+	(cd "$1" && find . -print0 | cpio --quiet -0 -o -H newc) > "$2"
+}
