@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# The demo, guest side: reads and writes the disk, lets the edu device try what
+# it may and what it may not reach, and goes on reading until it is killed.
+#
+# Settings: DISK_SUM (SHA-256), WRITE_AT and WRITE_COUNT (128 KiB blocks).
+
+pci_driver()
+{
+	local driver
+
+	driver=$(readlink "/sys/bus/pci/devices/$1/driver") || return
+	echo "${driver##*/}"
+}
+
+wait_for()
+{
+	local tries=100
+
+	until [ -e "$1" ]; do
+		[ $tries -gt 0 ] || return 1
+		tries=$((tries - 1))
+		usleep 50000
+	done
+}
+
+# The pattern that is looked for outside: WRITE_COUNT blocks of 128 KiB.
+pattern()
+{
+	yes "$PATTERN" | dd bs=128k count="$WRITE_COUNT" iflag=fullblock 2>/dev/null
+}
+
+disk_test()
+{
+	local sum
+
+	wait_for "$disk" || { fail "guest: there is a disk" "no $disk"; return; }
+	sum=$(dd if="$disk" bs=128k iflag=direct 2>/dev/null | sha256sum)
+	check "guest: the disk reads as it was made" "sum ${sum%% *}" \
+		[ "${sum%% *}" = "$DISK_SUM" ]
+	pattern > /tmp/pattern
+	check "guest: the disk is written and flushed" "see the console" \
+		dd if=/tmp/pattern of="$disk" bs=128k seek="$WRITE_AT" \
+		oflag=direct conv=fsync,notrunc
+}
+
+edu_test()
+{
+	local edu line
+
+	for edu in /sys/bus/pci/devices/*; do
+		[ "$(cat "$edu/device")" = 0x11e8 ] && break
+	done
+	echo vfio-pci > "$edu/driver_override"
+	echo "${edu##*/}" > /sys/bus/pci/drivers_probe
+	edu-dma "${edu##*/}" > /run/edu.lines ||
+		fail "guest: edu-dma runs" "see the console"
+	while read -r line; do
+		case $line in
+		ok\ *|not\ ok\ *)	reported=$((reported + 1)) ;;
+		esac
+		say "$line"
+	done < /run/edu.lines
+}
+
+disk=/dev/nvme0n1
+note "guest is up"
+disk_test
+note "guest has used the disk"
+edu_test
+note "guest is through"
+report_end
+note "disk busy"
+while :; do
+	dd if=$disk of=/dev/null bs=128k iflag=direct 2>/dev/null || break
+done
+sleep 100
