@@ -50,14 +50,11 @@ prepare()
 	done
 }
 
-# VT-d   DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr 0x4000 [
-# AMD    vfio-pci 0000:00:04.0: AMD-Vi: Event logged [IO_PAGE_FAULT
-#        domain=0x0003 address=0x4000 flags=0x0020]
+# DMAR: [DMA Write NO_PASID] Request device [00:04.0] fault addr 0x4000 [...
 fault_logged()
 {
 	dmesg | sed "1,/$1/d" | grep -q -i \
-		-e "DMAR: \[DMA $2 .*device \[${edu#0000:}\] fault addr 0x0*$3 " \
-		-e "$edu: AMD-Vi: .*IO_PAGE_FAULT .*address=0x0*$3 "
+		"DMAR: \[DMA $2 .*device \[${edu#0000:}\] fault addr 0x0*$3 "
 }
 
 # The guest lists what was stopped as "expect ACCESS ADDRESS". VT-d's driver
@@ -67,9 +64,14 @@ check_faults()
 {
 	local line access address
 
+	if [ "$IOMMU" = amd ]; then
+		skip "host: the kernel logs what was stopped" \
+			"QEMU's amd-iommu has no event for an empty entry"
+		return
+	fi
 	head -n 3 "$GUEST_LINES" > /run/faults
 	while read -r _ access address; do
-		check "host: the kernel logs the stopped $access at $address" \
+		check "host: the kernel logs a stopped $access at $address" \
 			"see the console" \
 			eventually fault_logged "$1" "$access" "$address"
 	done < /run/faults

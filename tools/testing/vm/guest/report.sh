@@ -7,7 +7,7 @@
 #
 #   note TEXT         progress
 #   fact NAME VALUE   a figure
-#   ok NAME, not ok NAME # REASON
+#   ok NAME, ok NAME # SKIP REASON, not ok NAME # REASON
 #   end COUNT         the last line: so many "ok" and "not ok" came before it
 
 reported=0
@@ -58,6 +58,16 @@ fail()
 	shift
 	reported=$((reported + 1))
 	say not ok "$name # $*"
+}
+
+# skip NAME REASON...
+skip()
+{
+	local name=$1
+
+	shift
+	reported=$((reported + 1))
+	say ok "$name # SKIP $*"
 }
 
 # check NAME REASON COMMAND...: COMMAND decides.
