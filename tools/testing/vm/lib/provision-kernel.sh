@@ -191,13 +191,16 @@ inputs_testkernel()
 	gcc --version | head -n 1
 }
 
-# One line for each 500 files compiled.
+# One line for each 200 files compiled.
 kbuild_progress()
 {
-	awk '$1 == "CC" && ++files % 500 == 0 {
-		printf "provision: %d files compiled\n", files
-		fflush()
-	}'
+	local what files=0
+
+	while read -r what _; do
+		[ "$what" = CC ] || continue
+		files=$((files + 1))
+		[ $((files % 200)) != 0 ] || say "$files files compiled"
+	done
 }
 
 build_testkernel()

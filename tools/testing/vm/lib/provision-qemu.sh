@@ -31,14 +31,15 @@ inputs_qemu()
 # One line for each tenth of the way.
 ninja_progress()
 {
-	awk -v what="$1" '{
-		tenth = int($1 / 10)
-		if (tenth > last) {
-			printf "provision: %s %d%%\n", what, tenth * 10
-			fflush()
-			last = tenth
-		}
-	}'
+	local percent last=0
+
+	while read -r percent _; do
+		[[ $percent =~ ^([0-9]+)%$ ]] || continue
+		percent=${BASH_REMATCH[1]}
+		[ $((percent / 10)) -gt $last ] || continue
+		last=$((percent / 10))
+		say "$1 ${last}0%"
+	done
 }
 
 # QEMU 10.0 wants meson 1.5, which Debian 12 has in backports only.
