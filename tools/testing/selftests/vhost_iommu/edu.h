@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * QEMU's edu device behind VFIO: a device that copies between its buffer and any
+ * address it is told. See "EDU device" in QEMU's documentation.
+ */
+#ifndef EDU_H
+#define EDU_H
+
+#include <limits.h>
+#include <linux/pci_regs.h>
+#include <stdio.h>
+
+#include "vm.h"
+
+#define EDU_BAR_SIZE	0x100000
+#define EDU_DMA_SRC	0x80
+#define EDU_DMA_DST	0x88
+#define EDU_DMA_COUNT	0x90
+#define EDU_DMA_CMD	0x98
+#define EDU_DMA_RUN	0x1
+#define EDU_DMA_TO_RAM	0x2
+#define EDU_BUFFER	0x40000
+#define EDU_LEN		64	/* bytes of every transfer here */
+
+struct edu {
+	char			name[32];
+	int			container, group, device;
+	volatile char		*bar;
+};
+
+static inline int edu_open_group(struct edu *edu)
+{
+	char path[PATH_MAX], group[PATH_MAX];
+	const char *name = getenv("EDU");
+	ssize_t len;
+
+	if (!name)
+		return -1;
+	snprintf(edu->name, sizeof(edu->name), "%s", name);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", name);
+	len = readlink(path, group, sizeof(group) - 1);
+	if (len < 0)
+		return -1;
+	group[len] = 0;
+	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(group, '/'));
+	edu->group = open(path, O_RDWR);
+	edu->container = open("/dev/vfio/vfio", O_RDWR);
+	return edu->group < 0 || edu->container < 0 ? -1 : 0;
+}
+
+/* The group to a container, and the container to an IOMMU driver. */
+static inline int edu_set_container(struct edu *edu)
+{
+	return ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &edu->container) ||
+	       ioctl(edu->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
+}
+
+static inline int edu_open_device(struct edu *edu)
+{
+	struct vfio_region_info bar = {
+		.argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX,
+	};
+	struct vfio_region_info config = {
+		.argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	__u16 command;
+
+	edu->device = ioctl(edu->group, VFIO_GROUP_GET_DEVICE_FD, edu->name);
+	if (edu->device < 0 ||
+	    ioctl(edu->device, VFIO_DEVICE_GET_REGION_INFO, &bar) ||
+	    ioctl(edu->device, VFIO_DEVICE_GET_REGION_INFO, &config))
+		return -1;
+	if (pread(edu->device, &command, 2, config.offset + PCI_COMMAND) != 2)
+		return -1;
+	command |= PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY;
+	if (pwrite(edu->device, &command, 2, config.offset + PCI_COMMAND) != 2)
+		return -1;
+	edu->bar = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			edu->device, bar.offset);
+	return edu->bar == MAP_FAILED ? -1 : 0;
+}
+
+static inline int edu_add_endpoint(struct edu *edu, struct vm *vm, __u32 id)
+{
+	struct vhost_iommu_endpoint ep = {
+		.size = sizeof(ep),
+		.flags = VHOST_IOMMU_ENDPOINT_VFIO,
+		.id = id,
+		.group_fd = edu->group,
+		.device = (uintptr_t)edu->name,
+	};
+
+	return ioctl(vm->fd, VHOST_IOMMU_ADD_ENDPOINT, &ep);
+}
+
+static inline int s2_map(struct edu *edu, void *addr, __u64 gpa, __u64 size,
+			 __u32 flags)
+{
+	struct vfio_iommu_type1_dma_map dma = {
+		.argsz = sizeof(dma), .flags = flags, .vaddr = (uintptr_t)addr,
+		.iova = gpa, .size = size,
+	};
+
+	return ioctl(edu->container, VFIO_IOMMU_MAP_DMA, &dma);
+}
+
+/* Returns how many bytes were unmapped, or -1. */
+static inline __s64 s2_unmap(struct edu *edu, __u64 gpa, __u64 size,
+			       __u32 flags)
+{
+	struct vfio_iommu_type1_dma_unmap dma = {
+		.argsz = sizeof(dma), .flags = flags, .iova = gpa, .size = size,
+	};
+
+	if (ioctl(edu->container, VFIO_IOMMU_UNMAP_DMA, &dma))
+		return -1;
+	return dma.size;
+}
+
+/* All of it: a guest with memory, and the device behind its virtual IOMMU. */
+static inline int edu_create(struct edu *edu, struct vm *vm, __u32 id)
+{
+	return vm_create(vm) || ioctl(vm->fd, VHOST_IOMMU_CLAIM_CONTAINERS) ||
+	       edu_open_group(edu) || edu_set_container(edu) ||
+	       s2_map(edu, vm->ram, 0, RAM_SIZE,
+		      VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE) ||
+	       edu_open_device(edu) || edu_add_endpoint(edu, vm, id) ||
+	       vm_run(vm, 1);
+}
+
+static inline void edu_close(struct edu *edu)
+{
+	munmap((void *)edu->bar, EDU_BAR_SIZE);
+	close(edu->device);
+	close(edu->group);
+	close(edu->container);
+}
+
+static inline void edu_dma(struct edu *edu, __u64 src, __u64 dst,
+			   __u64 cmd)
+{
+	*(volatile __u64 *)(edu->bar + EDU_DMA_SRC) = src;
+	*(volatile __u64 *)(edu->bar + EDU_DMA_DST) = dst;
+	*(volatile __u64 *)(edu->bar + EDU_DMA_COUNT) = EDU_LEN;
+	*(volatile __u64 *)(edu->bar + EDU_DMA_CMD) = cmd | EDU_DMA_RUN;
+	while (*(volatile __u64 *)(edu->bar + EDU_DMA_CMD) & EDU_DMA_RUN)
+		usleep(1000);
+}
+
+/*
+ * Have the device write a pattern of its own to @iova. Its buffer is filled from
+ * @source, which the caller has mapped for reading. Returns whether @ram has changed
+ * to the pattern; anything between old and new counts as a failure of the test.
+ */
+static inline bool edu_writes(struct edu *edu, __u64 source_iova, char *source,
+			      __u64 iova, char *ram)
+{
+	static unsigned char seed;
+	char before[EDU_LEN];
+
+	memset(source, ++seed, EDU_LEN);
+	memset(ram, ~seed, EDU_LEN);
+	memcpy(before, ram, EDU_LEN);
+	edu_dma(edu, source_iova, EDU_BUFFER, 0);
+	edu_dma(edu, EDU_BUFFER, iova, EDU_DMA_TO_RAM);
+	if (!memcmp(ram, source, EDU_LEN))
+		return true;
+	if (memcmp(ram, before, EDU_LEN))
+		abort();
+	return false;
+}
+
+#endif /* EDU_H */
