@@ -173,8 +173,10 @@ demo()
 	pinned_before=$(pinned)
 	echo "$marker" > /dev/kmsg
 	guest_start "$nvme" "$edu"
-	guest_follow 60 ||
+	if ! guest_follow 60; then
 		fail "host: the guest reaches its end" "see the console"
+		return
+	fi
 	account
 	check_faults "$marker"
 	kill_test

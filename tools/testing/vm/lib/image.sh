@@ -19,7 +19,6 @@ image_base()
 	done
 	cp "$guest/init" "$root/init"
 	cp "$guest/report.sh" "$root/lib/report.sh"
-	mknod -m 600 "$root/dev/console" c 5 1
 	: > "$root/modules/order"
 }
 
