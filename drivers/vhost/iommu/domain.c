@@ -18,10 +18,10 @@
 #include "stage2.h"
 #include "vhost_iommu.h"
 
-static unsigned long max_mappings = 4UL << 20;
+static unsigned long max_mappings = 1UL << 20;
 module_param(max_mappings, ulong, 0644);
 MODULE_PARM_DESC(max_mappings,
-		 "Maximum number of mappings a virtual IOMMU can have (4194304)");
+		 "Maximum number of mappings a virtual IOMMU can have (1048576)");
 
 static unsigned long max_domains = 64UL << 10;
 module_param(max_domains, ulong, 0644);

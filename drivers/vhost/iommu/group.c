@@ -55,7 +55,13 @@ vhost_iommu_group_alloc_domain(struct vhost_iommu_group *group)
 	return domain;
 }
 
-static bool enforce_coherency(struct iommu_domain *domain)
+/**
+ * vhost_iommu_enforce_coherency() - have a domain ignore no-snoop
+ * @domain: an empty domain
+ *
+ * Return: whether the hardware does.
+ */
+bool vhost_iommu_enforce_coherency(struct iommu_domain *domain)
 {
 	return domain->ops->enforce_cache_coherency &&
 	       domain->ops->enforce_cache_coherency(domain);
@@ -162,7 +168,7 @@ static int join_class(struct vhost_iommu_s2 *s2, struct vhost_iommu_group *group
 	if (ret)
 		goto err_free_domain;
 
-	coherent = enforce_coherency(domain);
+	coherent = vhost_iommu_enforce_coherency(domain);
 	class = find_class(s2, group->iommu_group, domain, coherent);
 	if (!class) {
 		class = make_class(s2, domain, coherent);

@@ -13,7 +13,7 @@
  * before any of the requests is marked used.
  */
 #include <linux/iommu.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "domain.h"
@@ -45,14 +45,11 @@ static int map_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa,
 	int ret;
 
 	while (gpa <= gpa_last) {
-		phys_addr_t phys = iommu_iova_to_phys(s2, gpa);
-		size_t size = PAGE_SIZE;
+		phys_addr_t phys;
+		size_t size = vhost_iommu_s2_run(s2, gpa, gpa_last, &phys);
 
-		while (size <= gpa_last - gpa &&
-		       iommu_iova_to_phys(s2, gpa + size) == phys + size)
-			size += PAGE_SIZE;
-
-		ret = iommu_map(hw->domain, iova, phys, size, prot,
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      iommu_map(hw->domain, iova, phys, size, prot,
 				GFP_KERNEL_ACCOUNT);
 		if (ret)
 			goto err_unmap;
@@ -272,8 +269,7 @@ vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
 		goto err_free_hw;
 	}
 	/* KVM was told about stage 2; it has to hold here as well. */
-	if (class->coherent &&
-	    !hw->domain->ops->enforce_cache_coherency(hw->domain)) {
+	if (class->coherent && !vhost_iommu_enforce_coherency(hw->domain)) {
 		ret = -EINVAL;
 		goto err_free_domain;
 	}

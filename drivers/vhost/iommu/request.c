@@ -7,6 +7,7 @@
  * batches: used entries are published once, after the IOTLB was flushed for all the
  * UNMAPs among them, and before the lock of stage 2 is dropped.
  */
+#include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -160,7 +161,8 @@ static const struct request_type *find_type(struct vhost_iommu *vi, u8 type)
 
 	if (type >= ARRAY_SIZE(request_types))
 		return NULL;
-	t = &request_types[type];
+	t = &request_types[array_index_nospec(type,
+					      ARRAY_SIZE(request_types))];
 	if (!t->handle || (t->feature & ~vi->features))
 		return NULL;
 	return t;
@@ -299,6 +301,7 @@ bool vhost_iommu_handle_requests(struct vhost_iommu *vi)
 		ret = vhost_iommu_vring_push(vr, chain.head, len);
 		if (ret)
 			break;
+		cond_resched();
 	}
 	batch_end(&b);
 

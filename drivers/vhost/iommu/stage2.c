@@ -15,6 +15,7 @@
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
@@ -24,6 +25,7 @@
 #include "vhost_iommu.h"
 
 #define UNPIN_BATCH	64
+#define RUN_ALIGN	SZ_1G
 
 static struct vhost_iommu_class *first_class(struct vhost_iommu_s2 *s2)
 {
@@ -143,6 +145,32 @@ static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
 	return ret;
 }
 
+/**
+ * vhost_iommu_s2_run() - how much of stage 2 is consecutive in physical memory
+ * @domain: the domain of a class
+ * @gpa: page-aligned guest-physical address that is mapped
+ * @last: last guest-physical address of interest; all up to it is mapped
+ * @phys: set to the physical address of @gpa
+ *
+ * A run ends at a multiple of RUN_ALIGN, which bounds the time that a step takes. As
+ * all that is mapped are runs, no page of the IOMMU's table reaches across such an
+ * address, and none is cut when runs are unmapped.
+ *
+ * Return: bytes.
+ */
+size_t vhost_iommu_s2_run(struct iommu_domain *domain, u64 gpa, u64 last,
+			  phys_addr_t *phys)
+{
+	u64 size = PAGE_SIZE;
+
+	last = min(last, gpa | (RUN_ALIGN - 1));
+	*phys = iommu_iova_to_phys(domain, gpa);
+	while (size <= last - gpa &&
+	       iommu_iova_to_phys(domain, gpa + size) == *phys + size)
+		size += PAGE_SIZE;
+	return size;
+}
+
 static void map_run_undo(struct vhost_iommu_s2 *s2, u64 gpa, size_t size,
 			 struct vhost_iommu_class *failed)
 {
@@ -172,19 +200,6 @@ static int map_run(struct vhost_iommu_s2 *s2, u64 gpa, phys_addr_t phys,
 	return 0;
 }
 
-/* How many bytes from @gpa on are consecutive in physical memory. */
-static size_t phys_run(struct iommu_domain *domain, u64 gpa, u64 last,
-		       phys_addr_t *phys)
-{
-	size_t size = PAGE_SIZE;
-
-	*phys = iommu_iova_to_phys(domain, gpa);
-	while (size <= last - gpa &&
-	       iommu_iova_to_phys(domain, gpa + size) == *phys + size)
-		size += PAGE_SIZE;
-	return size;
-}
-
 /* Unmap and unpin [start, last] of a range; all of it is mapped. */
 static void clear_range(struct vhost_iommu_s2 *s2,
 			struct vhost_iommu_s2_range *range, u64 start, u64 last)
@@ -202,7 +217,7 @@ static void clear_range(struct vhost_iommu_s2 *s2,
 
 		iommu_iotlb_gather_init(&gather);
 		for (nr = 0; nr < UNPIN_BATCH && start <= last; nr++) {
-			size_t size = phys_run(first->domain, start, last,
+			size_t size = vhost_iommu_s2_run(first->domain, start, last,
 					       &runs[nr].phys);
 
 			runs[nr].npages = size >> PAGE_SHIFT;
@@ -444,7 +459,7 @@ static int replay_range(struct vhost_iommu_s2 *s2, struct iommu_domain *domain,
 
 	while (left) {
 		phys_addr_t phys;
-		size_t size = phys_run(from, gpa, range->node.last, &phys);
+		size_t size = vhost_iommu_s2_run(from, gpa, range->node.last, &phys);
 		int ret;
 
 		ret = iommu_map(domain, gpa, phys, size,

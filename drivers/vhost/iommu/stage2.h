@@ -120,6 +120,8 @@ vhost_iommu_s2_find_device(struct vhost_iommu_s2 *s2, struct file *group_file,
 			   const char *name);
 bool vhost_iommu_s2_iova_valid(struct vhost_iommu_s2 *s2, u64 start, u64 last);
 unsigned long vhost_iommu_s2_pgsizes(struct vhost_iommu_s2 *s2);
+size_t vhost_iommu_s2_run(struct iommu_domain *domain, u64 gpa, u64 last,
+			  phys_addr_t *phys);
 int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 		       u64 size, int prot);
 int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
@@ -136,6 +138,7 @@ int vhost_iommu_group_add(struct vhost_iommu_s2 *s2,
 			  struct iommu_group *iommu_group);
 void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
 			      struct iommu_group *iommu_group);
+bool vhost_iommu_enforce_coherency(struct iommu_domain *domain);
 struct iommu_domain *
 vhost_iommu_group_alloc_domain(struct vhost_iommu_group *group);
 int vhost_iommu_group_update(struct vhost_iommu_group *group);

@@ -76,7 +76,6 @@ enum vhost_iommu_work {
  * @vqs: the queues; @lock
  * @running: the worker may touch the queues; @lock
  * @task: the worker, created by the first start; @lock
- * @killed: the worker got a fatal signal and is gone
  * @work: reasons to wake the worker; atomic
  * @s2: stage 2, NULL before the first assigned endpoint; @lock
  * @endpoints: by number; @lock
@@ -107,7 +106,6 @@ struct vhost_iommu {
 	bool				running;
 
 	struct vhost_task		*task;
-	bool				killed;
 	unsigned long			work;
 
 	struct vhost_iommu_s2		*s2;
