@@ -201,8 +201,8 @@ static bool resv_conflict(struct vhost_iommu_s2 *s2,
 
 	list_for_each_entry(r, &group->resv, list)
 		if (r->type != IOMMU_RESV_DIRECT_RELAXABLE && r->length &&
-		    interval_tree_iter_first(&s2->ranges, r->start,
-					     r->start + r->length - 1))
+		    vhost_iommu_s2_first(s2, r->start,
+					 r->start + r->length - 1))
 			return true;
 	return false;
 }

@@ -98,7 +98,8 @@ static void unmap_pieces(struct vhost_iommu_hwdom *hw,
 {
 	struct vhost_iommu_s2_range *range;
 
-	vhost_iommu_for_each_range(range, hw->class->s2, gpa_start, gpa_last) {
+	for (range = vhost_iommu_s2_first(hw->class->s2, gpa_start, gpa_last);
+	     range; range = vhost_iommu_s2_next(range, gpa_start, gpa_last)) {
 		u64 start = gpa_start, last = gpa_last;
 
 		if (clip(m, range, &start, &last))
@@ -129,7 +130,8 @@ int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
 	gpa_start = max(gpa_start, m->gpa);
 	gpa_last = min(gpa_last, vhost_iommu_mapping_gpa_last(m));
 
-	vhost_iommu_for_each_range(range, hw->class->s2, gpa_start, gpa_last) {
+	for (range = vhost_iommu_s2_first(hw->class->s2, gpa_start, gpa_last);
+	     range; range = vhost_iommu_s2_next(range, gpa_start, gpa_last)) {
 		u64 start = gpa_start, last = gpa_last;
 
 		nr++;

@@ -374,7 +374,7 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 	    check_add_overflow((u64)uaddr, size, &uend) || uend > TASK_SIZE)
 		return -EINVAL;
 	last = end - 1;
-	if (interval_tree_iter_first(&s2->ranges, gpa, last))
+	if (vhost_iommu_s2_first(s2, gpa, last))
 		return -EEXIST;
 	if (!s2->avail)
 		return -ENOSPC;
@@ -406,10 +406,9 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 /* Does a range reach across @addr without ending or starting there? */
 static bool bisects(struct vhost_iommu_s2 *s2, u64 addr, u64 start, u64 last)
 {
-	struct interval_tree_node *node;
+	struct vhost_iommu_s2_range *range = vhost_iommu_s2_first(s2, addr, addr);
 
-	node = interval_tree_iter_first(&s2->ranges, addr, addr);
-	return node && (node->start < start || node->last > last);
+	return range && (range->node.start < start || range->node.last > last);
 }
 
 /**
@@ -424,7 +423,7 @@ static bool bisects(struct vhost_iommu_s2 *s2, u64 addr, u64 start, u64 last)
 int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
 			 u64 *unmapped)
 {
-	struct interval_tree_node *node;
+	struct vhost_iommu_s2_range *range;
 
 	lockdep_assert_held_write(&s2->lock);
 
@@ -432,9 +431,9 @@ int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
 		return -EINVAL;
 
 	*unmapped = 0;
-	while ((node = interval_tree_iter_first(&s2->ranges, gpa, last))) {
-		*unmapped += node->last - node->start + 1;
-		remove_range(s2, to_s2_range(node));
+	while ((range = vhost_iommu_s2_first(s2, gpa, last))) {
+		*unmapped += range->node.last - range->node.start + 1;
+		remove_range(s2, range);
 	}
 	return 0;
 }
@@ -489,7 +488,8 @@ int vhost_iommu_s2_replay(struct vhost_iommu_s2 *s2,
 
 	lockdep_assert_held_write(&s2->lock);
 
-	vhost_iommu_for_each_range(range, s2, 0, U64_MAX) {
+	for (range = vhost_iommu_s2_first(s2, 0, U64_MAX); range;
+	     range = vhost_iommu_s2_next(range, 0, U64_MAX)) {
 		if (!class_iova_valid(class, range->node.start,
 				      range->node.last))
 			return -EINVAL;

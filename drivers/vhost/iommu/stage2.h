@@ -154,10 +154,24 @@ to_s2_range(struct interval_tree_node *node)
 	return container_of(node, struct vhost_iommu_s2_range, node);
 }
 
-#define vhost_iommu_for_each_range(range, s2, start, last)		\
-	for (struct interval_tree_node *__n =				\
-		interval_tree_iter_first(&(s2)->ranges, start, last);	\
-	     __n && ((range) = to_s2_range(__n), true);			\
-	     __n = interval_tree_iter_next(__n, start, last))
+/* The lowest range that overlaps [start, last], or NULL. */
+static inline struct vhost_iommu_s2_range *
+vhost_iommu_s2_first(struct vhost_iommu_s2 *s2, u64 start, u64 last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(&s2->ranges, start, last);
+	return node ? to_s2_range(node) : NULL;
+}
+
+/* The next one behind @range. */
+static inline struct vhost_iommu_s2_range *
+vhost_iommu_s2_next(struct vhost_iommu_s2_range *range, u64 start, u64 last)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_next(&range->node, start, last);
+	return node ? to_s2_range(node) : NULL;
+}
 
 #endif /* _VHOST_IOMMU_STAGE2_H */

@@ -94,7 +94,7 @@ enum vhost_iommu_work {
  * @debugfs: the instance's directory
  */
 struct vhost_iommu {
-	struct mutex			lock;
+	struct mutex			lock;	/* see above */
 	struct list_head		list;
 	struct mm_struct		*mm;
 	bool				claims;
@@ -119,7 +119,7 @@ struct vhost_iommu {
 	struct vhost_iommu_stats	stats;
 	atomic64_t			kicks;
 
-	spinlock_t			fault_lock;
+	spinlock_t			fault_lock;	/* the five below */
 	struct virtio_iommu_fault	faults[VHOST_IOMMU_FAULTS_MAX];
 	unsigned int			fault_head;
 	unsigned int			fault_count;

@@ -72,6 +72,7 @@ static const struct memtable_case {
 	{ "padding", { { 0x1000, 0x1000, 0x10000, 0 },
 		       { 0x2000, 0x1000, 0x20000, 1 } }, -EOPNOTSUPP },
 };
+
 KUNIT_ARRAY_PARAM_DESC(memtable, memtable_cases, name);
 
 static void memtable_refuses(struct kunit *test)
@@ -104,4 +105,5 @@ static struct kunit_suite memtable_test_suite = {
 	.name = "vhost_iommu_memtable",
 	.test_cases = memtable_test_cases,
 };
+
 kunit_test_suite(memtable_test_suite);

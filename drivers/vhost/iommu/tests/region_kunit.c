@@ -103,4 +103,5 @@ static struct kunit_suite region_test_suite = {
 	.name = "vhost_iommu_region",
 	.test_cases = region_test_cases,
 };
+
 kunit_test_suite(region_test_suite);

@@ -531,4 +531,5 @@ static struct kunit_suite request_test_suite = {
 	.exit = request_test_exit,
 	.test_cases = request_test_cases,
 };
+
 kunit_test_suite(request_test_suite);

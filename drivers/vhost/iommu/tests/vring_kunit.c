@@ -232,6 +232,7 @@ static const struct indirect_case {
 	  VRING_DESC_F_NEXT, true },
 	{ "outside memory", GUEST_SIZE, 16, VRING_DESC_F_INDIRECT, 0, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(indirect, indirect_cases, name);
 
 static void vring_bad_indirect(struct kunit *test)
@@ -299,4 +300,5 @@ static struct kunit_suite vring_test_suite = {
 	.init = vring_test_init,
 	.test_cases = vring_test_cases,
 };
+
 kunit_test_suite(vring_test_suite);

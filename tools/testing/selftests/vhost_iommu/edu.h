@@ -106,7 +106,7 @@ static inline int s2_map(struct edu *edu, void *addr, __u64 gpa, __u64 size,
 
 /* Returns how many bytes were unmapped, or -1. */
 static inline __s64 s2_unmap(struct edu *edu, __u64 gpa, __u64 size,
-			       __u32 flags)
+			     __u32 flags)
 {
 	struct vfio_iommu_type1_dma_unmap dma = {
 		.argsz = sizeof(dma), .flags = flags, .iova = gpa, .size = size,

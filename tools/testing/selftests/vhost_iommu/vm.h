@@ -185,7 +185,7 @@ static inline __s64 ring_wait(struct ring *r)
 
 /* Send a request with @out readable and @in writable bytes, the reply in @reply. */
 static inline __s64 request_raw(struct vm *vm, const void *req, __u32 out,
-				  void *reply, __u32 in)
+				void *reply, __u32 in)
 {
 	struct ring *r = &vm->request;
 	__s64 len;
