@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Domains: mapping and unmapping.
+ *
+ * The device has the mappings of a domain only while an endpoint is in it: the
+ * domain is online. Offline, mappings are recorded, and sent in one batch when the first
+ * endpoint comes.
+ *
+ * map and unmap submit a request and return. The core waits in iotlb_sync_map()
+ * and iotlb_sync(), or lets unmaps gather for flush_iotlb_all():
+ *
+ * - the status of a MAP is kept in its mapping, and iotlb_sync_map() returns it. The core
+ *   then unmaps what it asked to map, which takes failed mappings away as well;
+ * - a mapping is forgotten when its UNMAP has worked. One that the device refused to
+ *   unmap stays, so that its addresses are not mapped again unnoticed.
+ */
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include <compat/iommu.h>
+
+#include "viommu.h"
+
+static void viommu_map_done(struct viommu_domain *vdomain,
+			    struct viommu_mapping *mapping, int err)
+{
+	if (!vdomain->nr_endpoints) {
+		mapping->state = VIOMMU_MAPPING_OFFLINE;
+	} else if (err) {
+		mapping->state = VIOMMU_MAPPING_FAILED;
+		mapping->err = err;
+	} else {
+		mapping->state = VIOMMU_MAPPING_ONLINE;
+	}
+}
+
+/* Mappings being removed in the range of an UNMAP: forget them, or put them back. */
+static void viommu_unmap_done(struct viommu_domain *vdomain,
+			      unsigned long start, unsigned long last, int err)
+{
+	struct viommu_mapping *mapping, *next;
+
+	if (!vdomain->nr_endpoints)
+		err = 0;
+	if (err)
+		dev_err_ratelimited(vdomain->viommu->dev,
+				    "domain %u still maps 0x%lx to 0x%lx: unmap failed (%d)\n",
+				    vdomain->id, start, last, err);
+
+	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
+	     mapping; mapping = next) {
+		next = viommu_mapping_next(mapping, start, last);
+		if (mapping->state != VIOMMU_MAPPING_REMOVING)
+			continue;
+		if (err)
+			mapping->state = VIOMMU_MAPPING_ONLINE;
+		else
+			viommu_mapping_erase(&vdomain->mappings, mapping);
+	}
+}
+
+static void viommu_domain_done(struct viommu_stream *stream,
+			       struct viommu_request *req, int err)
+{
+	struct viommu_domain *vdomain = container_of(stream, struct viommu_domain,
+						     requests);
+
+	if (req->mapping)
+		viommu_map_done(vdomain, req->mapping, err);
+	else
+		viommu_unmap_done(vdomain, req->start, req->last, err);
+}
+
+/* Ask for a mapping that is in the tree. */
+static int viommu_submit_map(struct viommu_domain *vdomain,
+			     struct viommu_request *req,
+			     struct viommu_mapping *mapping)
+{
+	viommu_encode_map(req, vdomain->id, mapping);
+	mapping->state = VIOMMU_MAPPING_ADDING;
+	return viommu_request_submit(&vdomain->viommu->queue,
+				     &vdomain->requests, req);
+}
+
+static u32 viommu_map_flags(struct viommu_domain *vdomain, int prot)
+{
+	u32 flags = 0;
+
+	if (prot & IOMMU_READ)
+		flags |= VIRTIO_IOMMU_MAP_F_READ;
+	if (prot & IOMMU_WRITE)
+		flags |= VIRTIO_IOMMU_MAP_F_WRITE;
+	if (prot & IOMMU_MMIO)
+		flags |= VIRTIO_IOMMU_MAP_F_MMIO;
+
+	/* Without the feature, MMIO is mapped like memory. */
+	return flags & vdomain->viommu->map_flags;
+}
+
+/* Add a mapping to the tree and, online, ask the device for it. */
+static int viommu_add_mapping(struct viommu_domain *vdomain,
+			      struct viommu_mapping *mapping)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_request *req;
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (!vdomain->nr_endpoints) {
+		err = viommu_mapping_insert(&vdomain->mappings, mapping);
+		goto out_unlock;
+	}
+
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+		goto out_unlock;
+	}
+
+	err = viommu_mapping_insert(&vdomain->mappings, mapping);
+	if (err) {
+		viommu_request_put(queue, req);
+		goto out_unlock;
+	}
+
+	err = viommu_submit_map(vdomain, req, mapping);
+	if (err)
+		interval_tree_remove(&mapping->range, &vdomain->mappings.root);
+
+out_unlock:
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err;
+}
+
+static int viommu_map_pages(struct iommu_domain *domain, unsigned long iova,
+			    phys_addr_t phys, size_t pgsize, size_t pgcount,
+			    int prot, gfp_t gfp, size_t *mapped)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+	size_t size = pgsize * pgcount;
+	struct viommu_mapping *mapping;
+	int err;
+
+	mapping = viommu_mapping_alloc(gfp);
+	if (!mapping)
+		return -ENOMEM;
+
+	mapping->range.start = iova;
+	mapping->range.last = iova + size - 1;
+	mapping->phys = phys;
+	mapping->flags = viommu_map_flags(vdomain, prot);
+
+	err = viommu_add_mapping(vdomain, mapping);
+	if (err) {
+		viommu_mapping_free(mapping);
+		return err;
+	}
+
+	*mapped = size;
+	return 0;
+}
+
+/* Whether a MAP in the range is in flight. */
+static bool viommu_is_adding(struct viommu_domain *vdomain, unsigned long start,
+			     unsigned long last)
+{
+	struct viommu_mapping *mapping;
+
+	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
+	     mapping; mapping = viommu_mapping_next(mapping, start, last))
+		if (mapping->state == VIOMMU_MAPPING_ADDING)
+			return true;
+	return false;
+}
+
+/*
+ * Forget the mappings of a range that the device does not have. Returns whether
+ * there are any that it does have.
+ */
+static bool viommu_begin_unmap(struct viommu_domain *vdomain,
+			       unsigned long start, unsigned long last)
+{
+	struct viommu_mapping *mapping, *next;
+	bool online = false;
+
+	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
+	     mapping; mapping = next) {
+		next = viommu_mapping_next(mapping, start, last);
+		if (mapping->state == VIOMMU_MAPPING_ONLINE) {
+			mapping->state = VIOMMU_MAPPING_REMOVING;
+			online = true;
+		} else {
+			viommu_mapping_erase(&vdomain->mappings, mapping);
+		}
+	}
+	return online;
+}
+
+/*
+ * Ask the device to unmap a range. If that cannot even be submitted it has failed
+ * like any other UNMAP: to return an error would tell the core that nothing was
+ * mapped there.
+ */
+static void viommu_submit_unmap(struct viommu_domain *vdomain,
+				unsigned long start, unsigned long last,
+				unsigned long *flags)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_request *req;
+	int err;
+
+	req = viommu_request_get(queue, flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+	} else {
+		viommu_encode_unmap(req, vdomain->id, start, last);
+		err = viommu_request_submit(queue, &vdomain->requests, req);
+	}
+	if (err)
+		viommu_unmap_done(vdomain, start, last, err);
+}
+
+static size_t viommu_unmap_pages(struct iommu_domain *domain,
+				 unsigned long iova, size_t pgsize,
+				 size_t pgcount,
+				 struct iommu_iotlb_gather *gather)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	unsigned long last = iova + pgsize * pgcount - 1;
+	unsigned long run_last, flags;
+	size_t unmapped = 0;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	while (viommu_mapping_run(&vdomain->mappings, iova, last, &run_last)) {
+		if (!viommu_is_adding(vdomain, iova, run_last)) {
+			if (viommu_begin_unmap(vdomain, iova, run_last))
+				viommu_submit_unmap(vdomain, iova, run_last,
+						    &flags);
+			unmapped = run_last - iova + 1;
+			break;
+		}
+		/* The core takes back what it has not waited for. */
+		spin_unlock_irqrestore(&queue->lock, flags);
+		viommu_queue_sync(queue, &vdomain->requests);
+		spin_lock_irqsave(&queue->lock, flags);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return unmapped;
+}
+
+static phys_addr_t viommu_iova_to_phys(struct iommu_domain *domain,
+				       dma_addr_t iova)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	unsigned long flags;
+	phys_addr_t phys;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	phys = viommu_mapping_phys(&vdomain->mappings, iova);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return phys;
+}
+
+/* Wait for the MAPs of a range. Returns the error of one that failed. */
+static int viommu_wait_mapped(struct viommu_domain *vdomain,
+			      unsigned long start, unsigned long last)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_mapping *mapping;
+	unsigned long flags;
+	int err = 0;
+
+	viommu_queue_sync(queue, &vdomain->requests);
+
+	spin_lock_irqsave(&queue->lock, flags);
+	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
+	     mapping && !err;
+	     mapping = viommu_mapping_next(mapping, start, last))
+		if (mapping->state == VIOMMU_MAPPING_FAILED)
+			err = mapping->err;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err;
+}
+
+static int viommu_iotlb_sync_map(struct iommu_domain *domain,
+				 unsigned long iova, size_t size)
+{
+	return viommu_wait_mapped(to_viommu_domain(domain), iova,
+				  iova + size - 1);
+}
+
+static void viommu_iotlb_sync(struct iommu_domain *domain,
+			      struct iommu_iotlb_gather *gather)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+
+	viommu_queue_sync(&vdomain->viommu->queue, &vdomain->requests);
+}
+
+static void viommu_flush_iotlb_all(struct iommu_domain *domain)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+
+	viommu_queue_sync(&vdomain->viommu->queue, &vdomain->requests);
+}
+
+/*
+ * Ask for the first offline mapping at or after @start. Returns -ENOENT if there
+ * is none, else where to go on in @next.
+ */
+static int viommu_replay_one(struct viommu_domain *vdomain, unsigned long start,
+			     unsigned long *next)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_mapping *mapping;
+	struct viommu_request *req;
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+		goto out_unlock;
+	}
+
+	mapping = viommu_mapping_first(&vdomain->mappings, start, ULONG_MAX);
+	while (mapping && mapping->state != VIOMMU_MAPPING_OFFLINE)
+		mapping = viommu_mapping_next(mapping, start, ULONG_MAX);
+	if (!mapping) {
+		viommu_request_put(queue, req);
+		err = -ENOENT;
+		goto out_unlock;
+	}
+
+	*next = mapping->range.last + 1;
+	err = viommu_submit_map(vdomain, req, mapping);
+	if (err)
+		mapping->state = VIOMMU_MAPPING_OFFLINE;
+
+out_unlock:
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err;
+}
+
+/**
+ * viommu_domain_enter() - count an endpoint in, and give the first one its mappings
+ * @vdomain: the domain, which the device has put the endpoint into
+ *
+ * Return: 0 or an errno; the endpoint is counted in any case.
+ */
+int viommu_domain_enter(struct viommu_domain *vdomain)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	unsigned long flags, next = 0;
+	int err;
+
+	lockdep_assert_held(&vdomain->viommu->attach_lock);
+
+	/* What was in flight when the last endpoint left */
+	viommu_queue_sync(queue, &vdomain->requests);
+
+	spin_lock_irqsave(&queue->lock, flags);
+	vdomain->nr_endpoints++;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (vdomain->nr_endpoints > 1)
+		return 0;
+
+	do {
+		err = viommu_replay_one(vdomain, next, &next);
+		cond_resched();
+	} while (!err && next);
+	if (err && err != -ENOENT)
+		return err;
+
+	return viommu_wait_mapped(vdomain, 0, ULONG_MAX);
+}
+
+/**
+ * viommu_domain_leave() - count an endpoint out
+ * @vdomain: the domain, which the device has taken the endpoint out of
+ */
+void viommu_domain_leave(struct viommu_domain *vdomain)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_mapping *mapping;
+	unsigned long flags;
+
+	lockdep_assert_held(&vdomain->viommu->attach_lock);
+
+	spin_lock_irqsave(&queue->lock, flags);
+	if (--vdomain->nr_endpoints)
+		goto out_unlock;
+
+	/* Those in flight follow when they are done. */
+	for (mapping = viommu_mapping_first(&vdomain->mappings, 0, ULONG_MAX);
+	     mapping; mapping = viommu_mapping_next(mapping, 0, ULONG_MAX))
+		if (mapping->state == VIOMMU_MAPPING_ONLINE)
+			mapping->state = VIOMMU_MAPPING_OFFLINE;
+
+out_unlock:
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/**
+ * viommu_domain_init() - prepare a domain that belongs to no instance yet
+ * @vdomain: the domain, zeroed
+ */
+void viommu_domain_init(struct viommu_domain *vdomain)
+{
+	viommu_stream_init(&vdomain->requests, viommu_domain_done);
+	vdomain->mappings = VIOMMU_NO_MAPPINGS;
+}
+
+/**
+ * viommu_domain_bind() - make a domain one of an instance
+ * @vdomain: the domain
+ * @viommu: the instance
+ *
+ * Return: 0, or -ENOSPC if the device has no more domains, or another errno.
+ */
+int viommu_domain_bind(struct viommu_domain *vdomain, struct viommu_dev *viommu)
+{
+	int id;
+
+	id = ida_alloc_max(&viommu->domain_ids,
+			   min(viommu->last_domain - viommu->first_domain,
+			       (u32)INT_MAX), GFP_KERNEL);
+	if (id < 0)
+		return id;
+
+	vdomain->id = viommu->first_domain + id;
+	vdomain->viommu = viommu_get(viommu);
+	vdomain->domain.geometry = viommu->geometry;
+	vdomain->domain.pgsize_bitmap = viommu->page_sizes;
+	return 0;
+}
+
+/**
+ * viommu_domain_unbind() - take a domain from its instance, and its mappings
+ * @vdomain: the domain, which no endpoint is in
+ */
+void viommu_domain_unbind(struct viommu_domain *vdomain)
+{
+	struct viommu_dev *viommu = vdomain->viommu;
+	struct viommu_mapping *mapping;
+
+	viommu_queue_sync(&viommu->queue, &vdomain->requests);
+
+	while ((mapping = viommu_mapping_first(&vdomain->mappings, 0, ULONG_MAX)))
+		viommu_mapping_erase(&vdomain->mappings, mapping);
+
+	ida_free(&viommu->domain_ids, vdomain->id - viommu->first_domain);
+	vdomain->viommu = NULL;
+	viommu_put(viommu);
+}
+
+static void viommu_domain_free(struct iommu_domain *domain)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+
+	viommu_domain_unbind(vdomain);
+	kfree(vdomain);
+}
+
+static int viommu_attach_paging(struct iommu_domain *domain, struct device *dev)
+{
+	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+	int err;
+
+	if (vdomain->viommu != ep->viommu)
+		return -EINVAL;
+
+	mutex_lock(&ep->viommu->attach_lock);
+	err = viommu_move_endpoint(ep, vdomain);
+	mutex_unlock(&ep->viommu->attach_lock);
+	return err;
+}
+
+COMPAT_ATTACH_DEV(viommu_attach_paging)
+
+static const struct iommu_domain_ops viommu_paging_ops = {
+	.attach_dev		= compat_viommu_attach_paging,
+	.map_pages		= viommu_map_pages,
+	.unmap_pages		= viommu_unmap_pages,
+	.iova_to_phys		= viommu_iova_to_phys,
+	.iotlb_sync_map		= viommu_iotlb_sync_map,
+	.iotlb_sync		= viommu_iotlb_sync,
+	.flush_iotlb_all	= viommu_flush_iotlb_all,
+	.free			= viommu_domain_free,
+};
+
+/**
+ * viommu_domain_alloc_paging() - a new domain, without mappings
+ * @dev: an endpoint of the instance that gets it
+ *
+ * Return: the domain or an ERR_PTR.
+ */
+struct iommu_domain *viommu_domain_alloc_paging(struct device *dev)
+{
+	struct viommu_domain *vdomain;
+	struct viommu_endpoint *ep;
+	int err;
+
+	/* Callers that do not know the device are gone after 6.12. */
+	if (!dev)
+		return ERR_PTR(-EOPNOTSUPP);
+
+	vdomain = kzalloc(sizeof(*vdomain), GFP_KERNEL);
+	if (!vdomain)
+		return ERR_PTR(-ENOMEM);
+
+	viommu_domain_init(vdomain);
+	vdomain->domain.ops = &viommu_paging_ops;
+
+	ep = dev_iommu_priv_get(dev);
+	err = viommu_domain_bind(vdomain, ep->viommu);
+	if (err) {
+		kfree(vdomain);
+		return ERR_PTR(err);
+	}
+	return &vdomain->domain;
+}

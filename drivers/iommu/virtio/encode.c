@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests and statuses as the device sees them.
+ */
+#include <linux/string.h>
+
+#include "mapping.h"
+#include "request.h"
+
+static void viommu_encode(struct viommu_request *req, u8 type, size_t out_len)
+{
+	memset(&req->out, 0, sizeof(req->out));
+	req->out.head.type = type;
+	req->out_len = out_len;
+	req->in = &req->tail;
+	req->in_len = sizeof(req->tail);
+}
+
+/**
+ * viommu_encode_attach() - move an endpoint into a domain
+ * @req: filled in
+ * @domain: the domain's number
+ * @endpoint: the endpoint's id
+ * @flags: VIRTIO_IOMMU_ATTACH_F_*
+ */
+void viommu_encode_attach(struct viommu_request *req, u32 domain, u32 endpoint,
+			  u32 flags)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_ATTACH,
+		      offsetof(struct virtio_iommu_req_attach, tail));
+	req->out.attach.domain = cpu_to_le32(domain);
+	req->out.attach.endpoint = cpu_to_le32(endpoint);
+	req->out.attach.flags = cpu_to_le32(flags);
+}
+
+/**
+ * viommu_encode_detach() - take an endpoint out of its domain
+ * @req: filled in
+ * @domain: the domain's number
+ * @endpoint: the endpoint's id
+ */
+void viommu_encode_detach(struct viommu_request *req, u32 domain, u32 endpoint)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_DETACH,
+		      offsetof(struct virtio_iommu_req_detach, tail));
+	req->out.detach.domain = cpu_to_le32(domain);
+	req->out.detach.endpoint = cpu_to_le32(endpoint);
+}
+
+/**
+ * viommu_encode_map() - add a mapping to a domain
+ * @req: filled in; remembers @mapping
+ * @domain: the domain's number
+ * @mapping: what to map
+ */
+void viommu_encode_map(struct viommu_request *req, u32 domain,
+		       struct viommu_mapping *mapping)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_MAP,
+		      offsetof(struct virtio_iommu_req_map, tail));
+	req->out.map.domain = cpu_to_le32(domain);
+	req->out.map.virt_start = cpu_to_le64(mapping->range.start);
+	req->out.map.virt_end = cpu_to_le64(mapping->range.last);
+	req->out.map.phys_start = cpu_to_le64(mapping->phys);
+	req->out.map.flags = cpu_to_le32(mapping->flags);
+	req->mapping = mapping;
+}
+
+/**
+ * viommu_encode_unmap() - take the mappings of a range out of a domain
+ * @req: filled in; remembers the range
+ * @domain: the domain's number
+ * @start: the first address
+ * @last: the last address
+ */
+void viommu_encode_unmap(struct viommu_request *req, u32 domain, u64 start,
+			 u64 last)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_UNMAP,
+		      offsetof(struct virtio_iommu_req_unmap, tail));
+	req->out.unmap.domain = cpu_to_le32(domain);
+	req->out.unmap.virt_start = cpu_to_le64(start);
+	req->out.unmap.virt_end = cpu_to_le64(last);
+	req->mapping = NULL;
+	req->start = start;
+	req->last = last;
+}
+
+/**
+ * viommu_encode_probe() - ask for the properties of an endpoint
+ * @req: filled in
+ * @endpoint: the endpoint's id
+ * @in: where the device writes the properties and a tail
+ * @in_len: the size of @in
+ */
+void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
+			 size_t in_len)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_PROBE,
+		      offsetof(struct virtio_iommu_req_probe, properties));
+	req->out.probe.endpoint = cpu_to_le32(endpoint);
+	req->in = in;
+	req->in_len = in_len;
+}
+
+/**
+ * viommu_status_to_errno() - what a request's status means
+ * @status: VIRTIO_IOMMU_S_*
+ *
+ * Return: 0 or an errno; -EIO for a status that the specification does not have.
+ */
+int viommu_status_to_errno(u8 status)
+{
+	switch (status) {
+	case VIRTIO_IOMMU_S_OK:
+		return 0;
+	case VIRTIO_IOMMU_S_UNSUPP:
+		return -EOPNOTSUPP;
+	case VIRTIO_IOMMU_S_INVAL:
+		return -EINVAL;
+	case VIRTIO_IOMMU_S_RANGE:
+		return -ERANGE;
+	case VIRTIO_IOMMU_S_NOENT:
+		return -ENOENT;
+	case VIRTIO_IOMMU_S_FAULT:
+		return -EFAULT;
+	case VIRTIO_IOMMU_S_NOMEM:
+		return -ENOMEM;
+	case VIRTIO_IOMMU_S_IOERR:
+	case VIRTIO_IOMMU_S_DEVERR:
+	default:
+		return -EIO;
+	}
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Endpoints: the devices behind the IOMMU, from their probe to their release.
+ *
+ * Which device is behind which instance, with which ids, is in its fwspec: from ACPI
+ * VIOT or the device tree.
+ */
+#include <linux/of.h>
+#include <linux/pci.h>
+#include <linux/slab.h>
+
+#include <compat/iommu.h>
+
+#include "viommu.h"
+
+/* Where MSI doorbells are mapped if the device has no region for them */
+#define VIOMMU_SW_MSI_BASE	0x8000000
+#define VIOMMU_SW_MSI_SIZE	0x100000
+
+/* Ask for the properties of one endpoint id. */
+static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
+{
+	struct viommu_dev *viommu = ep->viommu;
+	struct viommu_queue *queue = &viommu->queue;
+	struct viommu_batch batch;
+	struct viommu_request *req;
+	unsigned long flags;
+	int err;
+
+	lockdep_assert_held(&viommu->probe_lock);
+
+	viommu_batch_init(&batch);
+	spin_lock_irqsave(&queue->lock, flags);
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+	} else {
+		viommu_encode_probe(req, id, viommu->probe_buffer,
+				    viommu->probe_size + sizeof(req->tail));
+		err = viommu_request_submit(queue, &batch.stream, req);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (err)
+		return err;
+
+	err = viommu_batch_wait(queue, &batch);
+	if (err)
+		return err;
+
+	return viommu_parse_properties(ep->dev, viommu->probe_buffer,
+				       viommu->probe_size, &ep->regions);
+}
+
+static int viommu_query(struct viommu_endpoint *ep)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct viommu_dev *viommu = ep->viommu;
+	int i, err = 0;
+
+	if (!viommu->probe_size)
+		return 0;
+
+	mutex_lock(&viommu->probe_lock);
+	for (i = 0; i < fwspec->num_ids && !err; i++)
+		err = viommu_query_id(ep, fwspec->ids[i]);
+	mutex_unlock(&viommu->probe_lock);
+
+	if (err)
+		dev_err(ep->dev, "no properties from the IOMMU (%d)\n", err);
+	return err;
+}
+
+static void viommu_erase_ids(struct viommu_endpoint *ep)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct xarray *endpoints = &ep->viommu->endpoints;
+	int i;
+
+	for (i = 0; i < fwspec->num_ids; i++)
+		xa_cmpxchg_irq(endpoints, fwspec->ids[i], ep, NULL, GFP_KERNEL);
+}
+
+/* Have faults of the endpoint's ids find it. */
+static int viommu_insert_ids(struct viommu_endpoint *ep)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
+	struct xarray *endpoints = &ep->viommu->endpoints;
+	int i, err;
+
+	for (i = 0; i < fwspec->num_ids; i++) {
+		err = xa_insert_irq(endpoints, fwspec->ids[i], ep, GFP_KERNEL);
+		/* Behind a PCI bridge, devices have one id together. */
+		if (err && err != -EBUSY) {
+			viommu_erase_ids(ep);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/**
+ * viommu_probe_device() - take a device in as an endpoint
+ * @dev: the device
+ *
+ * Return: its instance or an ERR_PTR.
+ */
+struct iommu_device *viommu_probe_device(struct device *dev)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+	struct viommu_endpoint *ep;
+	struct viommu_dev *viommu;
+	int err;
+
+	if (!fwspec->num_ids)
+		return ERR_PTR(-EINVAL);
+
+	viommu = viommu_find(fwspec->iommu_fwnode);
+	if (!viommu)
+		return ERR_PTR(-ENODEV);
+
+	ep = kzalloc(sizeof(*ep), GFP_KERNEL);
+	if (!ep) {
+		err = -ENOMEM;
+		goto err_put_viommu;
+	}
+
+	ep->dev = dev;
+	ep->viommu = viommu;
+	INIT_LIST_HEAD(&ep->regions);
+
+	err = viommu_query(ep);
+	if (err)
+		goto err_free_regions;
+
+	err = viommu_insert_ids(ep);
+	if (err)
+		goto err_free_regions;
+
+	dev_iommu_priv_set(dev, ep);
+	return &viommu->iommu;
+
+err_free_regions:
+	iommu_put_resv_regions(dev, &ep->regions);
+	kfree(ep);
+err_put_viommu:
+	viommu_put(viommu);
+	return ERR_PTR(err);
+}
+
+/**
+ * viommu_release_device() - let an endpoint go
+ * @dev: its device, blocked by the core
+ */
+void viommu_release_device(struct device *dev)
+{
+	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
+	struct viommu_dev *viommu = ep->viommu;
+
+	/* An endpoint that was unplugged is not known any more. */
+	mutex_lock(&viommu->attach_lock);
+	if (viommu_detach_endpoint(ep))
+		viommu_forget_endpoint(ep);
+	mutex_unlock(&viommu->attach_lock);
+
+	viommu_erase_ids(ep);
+	dev_iommu_priv_set(dev, NULL);
+	iommu_put_resv_regions(dev, &ep->regions);
+	kfree(ep);
+	viommu_put(viommu);
+}
+
+/**
+ * viommu_device_group() - the group of an endpoint
+ * @dev: its device
+ *
+ * Return: the group or an ERR_PTR.
+ */
+struct iommu_group *viommu_device_group(struct device *dev)
+{
+	return dev_is_pci(dev) ? pci_device_group(dev) :
+				 generic_device_group(dev);
+}
+
+/**
+ * viommu_get_resv_regions() - what an endpoint must not have mapped
+ * @dev: its device
+ * @head: regions are added here
+ */
+void viommu_get_resv_regions(struct device *dev, struct list_head *head)
+{
+	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
+	struct iommu_resv_region *region, *copy;
+	bool msi = false;
+
+	list_for_each_entry(region, &ep->regions, list) {
+		copy = iommu_alloc_resv_region(region->start, region->length,
+					       region->prot, region->type,
+					       GFP_KERNEL);
+		if (!copy)
+			return;
+		list_add_tail(&copy->list, head);
+		msi |= region->type == IOMMU_RESV_MSI;
+	}
+
+	if (!msi) {
+		copy = iommu_alloc_resv_region(VIOMMU_SW_MSI_BASE,
+					       VIOMMU_SW_MSI_SIZE,
+					       IOMMU_WRITE | IOMMU_NOEXEC |
+					       IOMMU_MMIO,
+					       IOMMU_RESV_SW_MSI, GFP_KERNEL);
+		if (!copy)
+			return;
+		list_add_tail(&copy->list, head);
+	}
+
+	iommu_dma_get_resv_regions(dev, head);
+}
+
+/**
+ * viommu_of_xlate() - read an id from the device tree
+ * @dev: the endpoint's device
+ * @args: what the iommus or iommu-map property has for it
+ *
+ * Return: 0 or an errno.
+ */
+int viommu_of_xlate(struct device *dev, const struct of_phandle_args *args)
+{
+	if (args->args_count != 1)
+		return -EINVAL;
+
+	return iommu_fwspec_add_ids(dev, args->args, 1);
+}

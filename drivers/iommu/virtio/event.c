@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults that the device reports on the event queue, in interrupt context.
+ *
+ * Each is logged with the name of the endpoint's device, and handed to
+ * report_iommu_fault(): the io_page_fault trace point, and the fault handler of the
+ * domain the endpoint is in.
+ */
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include "viommu.h"
+
+static const char *viommu_fault_reason(u8 reason)
+{
+	switch (reason) {
+	case VIRTIO_IOMMU_FAULT_R_DOMAIN:
+		return "no domain";
+	case VIRTIO_IOMMU_FAULT_R_MAPPING:
+		return "no mapping";
+	default:
+		return "unknown reason";
+	}
+}
+
+static void viommu_report_fault(struct viommu_dev *viommu,
+				const struct virtio_iommu_fault *fault)
+{
+	u64 address = le64_to_cpu(fault->address);
+	u32 id = le32_to_cpu(fault->endpoint);
+	u32 flags = le32_to_cpu(fault->flags);
+	bool addressed = flags & VIRTIO_IOMMU_FAULT_F_ADDRESS;
+	struct viommu_endpoint *ep;
+	unsigned long irqflags;
+
+	/* Keeps the endpoint and its domain where they are. */
+	xa_lock_irqsave(&viommu->endpoints, irqflags);
+	ep = xa_load(&viommu->endpoints, id);
+	dev_err_ratelimited(ep ? ep->dev : viommu->dev,
+			    "fault: endpoint 0x%x,%s%s%s address 0x%llx%s, %s\n",
+			    id,
+			    flags & VIRTIO_IOMMU_FAULT_F_READ ? " read" : "",
+			    flags & VIRTIO_IOMMU_FAULT_F_WRITE ? " write" : "",
+			    flags & VIRTIO_IOMMU_FAULT_F_EXEC ? " exec" : "",
+			    addressed ? address : 0,
+			    addressed ? "" : " (not known)",
+			    viommu_fault_reason(fault->reason));
+	if (ep && ep->domain && addressed)
+		report_iommu_fault(&ep->domain->domain, ep->dev, address,
+				   flags & VIRTIO_IOMMU_FAULT_F_WRITE ?
+				   IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
+	xa_unlock_irqrestore(&viommu->endpoints, irqflags);
+}
+
+static int viommu_event_add(struct viommu_dev *viommu,
+			    struct virtio_iommu_fault *event)
+{
+	struct scatterlist sg;
+
+	sg_init_one(&sg, event, sizeof(*event));
+	return virtqueue_add_inbuf(viommu->event_vq, &sg, 1, event, GFP_ATOMIC);
+}
+
+/**
+ * viommu_event_ready() - the interrupt of the event queue
+ * @vq: the queue
+ */
+void viommu_event_ready(struct virtqueue *vq)
+{
+	struct viommu_dev *viommu = vq->vdev->priv;
+	struct virtio_iommu_fault *event, fault;
+	unsigned int len;
+
+	while ((event = virtqueue_get_buf(vq, &len))) {
+		fault = *event;
+		if (viommu_event_add(viommu, event))
+			dev_err_ratelimited(viommu->dev,
+					    "event buffer lost\n");
+
+		if (len < sizeof(fault))
+			dev_err_ratelimited(viommu->dev,
+					    "event of %u bytes ignored\n", len);
+		else
+			viommu_report_fault(viommu, &fault);
+	}
+	virtqueue_kick(vq);
+}
+
+/**
+ * viommu_events_init() - give the device buffers for its events
+ * @viommu: the instance; its events are freed with it
+ *
+ * Return: 0 or an errno.
+ */
+int viommu_events_init(struct viommu_dev *viommu)
+{
+	unsigned int i, nr = viommu->event_vq->num_free;
+	int err;
+
+	viommu->events = kcalloc(nr, sizeof(*viommu->events), GFP_KERNEL);
+	if (!viommu->events)
+		return -ENOMEM;
+
+	for (i = 0; i < nr; i++) {
+		err = viommu_event_add(viommu, &viommu->events[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The request queue, see request.h.
+ *
+ * Callers may be atomic (dma_map_*() in an interrupt handler), so waiting is
+ * polling, in short steps that each take and drop the lock. The time that counts
+ * against the device is the time spent polling: a virtual machine that was
+ * stopped for a while does not give up on its device when it goes on.
+ */
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/ktime.h>
+#include <linux/scatterlist.h>
+
+#include "request.h"
+
+/* A request is two descriptors: one that the device reads, one that it writes */
+#define VIOMMU_REQUEST_DESCS	2
+#define VIOMMU_MAX_REQUESTS	128
+
+#define VIOMMU_TIMEOUT_NS	(10LL * NSEC_PER_SEC)
+#define VIOMMU_MAX_STEP_NS	((s64)NSEC_PER_MSEC)
+
+/* How long one waiter has been waiting for any request to complete */
+struct viommu_patience {
+	ktime_t checked;
+	s64 spent_ns;
+};
+
+static void viommu_patience_renew(struct viommu_patience *patience)
+{
+	patience->checked = ktime_get();
+	patience->spent_ns = 0;
+}
+
+static bool viommu_patience_ended(struct viommu_patience *patience)
+{
+	ktime_t now = ktime_get();
+	s64 step = ktime_to_ns(ktime_sub(now, patience->checked));
+
+	patience->checked = now;
+	patience->spent_ns += min(step, VIOMMU_MAX_STEP_NS);
+	return patience->spent_ns > VIOMMU_TIMEOUT_NS;
+}
+
+static void viommu_request_complete(struct viommu_request *req, int err)
+{
+	struct viommu_stream *stream = req->stream;
+
+	list_del_init(&req->node);
+	req->stream = NULL;
+	stream->done(stream, req, err);
+}
+
+/*
+ * Give the device up. Its requests are not used again: it may still write into
+ * them, until it is reset.
+ */
+static void viommu_queue_fail(struct viommu_queue *queue, int err,
+			      const char *why)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (queue->dead)
+		return;
+
+	queue->dead = err;
+	if (why)
+		dev_err(queue->dev, "giving up on the device: %s\n", why);
+
+	for (i = 0; i < queue->nr_requests; i++)
+		if (queue->requests[i].stream)
+			viommu_request_complete(&queue->requests[i], err);
+}
+
+static int viommu_request_result(struct viommu_request *req, unsigned int len)
+{
+	struct virtio_iommu_req_tail *tail;
+
+	if (len < req->in_len)
+		return -EIO;
+
+	tail = req->in + req->in_len - sizeof(*tail);
+	return viommu_status_to_errno(READ_ONCE(tail->status));
+}
+
+/* Complete what the device has finished. Returns whether there was anything. */
+static bool viommu_queue_reap(struct viommu_queue *queue)
+{
+	struct viommu_request *req;
+	bool progress = false;
+	unsigned int len;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (queue->dead)
+		return false;
+
+	while ((req = virtqueue_get_buf(queue->vq, &len))) {
+		viommu_request_complete(req, viommu_request_result(req, len));
+		list_add(&req->node, &queue->free);
+		progress = true;
+	}
+
+	if (virtqueue_is_broken(queue->vq))
+		viommu_queue_fail(queue, -EIO, "its queue is broken");
+	return progress;
+}
+
+/*
+ * Tell the device about new requests. That may take it a while, in which others
+ * can use the queue.
+ */
+static void viommu_queue_kick(struct viommu_queue *queue, unsigned long *flags)
+{
+	lockdep_assert_held(&queue->lock);
+
+	if (queue->dead || !virtqueue_kick_prepare(queue->vq))
+		return;
+
+	queue->kicks++;
+	spin_unlock_irqrestore(&queue->lock, *flags);
+	virtqueue_notify(queue->vq);
+	spin_lock_irqsave(&queue->lock, *flags);
+	queue->kicks--;
+}
+
+/* One step of waiting: complete what there is, and let others have the lock. */
+static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
+			      struct viommu_patience *patience)
+{
+	lockdep_assert_held(&queue->lock);
+
+	if (viommu_queue_reap(queue)) {
+		viommu_patience_renew(patience);
+		return;
+	}
+	if (viommu_patience_ended(patience))
+		viommu_queue_fail(queue, -EIO, "it does not answer");
+
+	spin_unlock_irqrestore(&queue->lock, *flags);
+	cpu_relax();
+	spin_lock_irqsave(&queue->lock, *flags);
+}
+
+/**
+ * viommu_stream_init() - prepare a stream
+ * @stream: which
+ * @done: see struct viommu_stream
+ */
+void viommu_stream_init(struct viommu_stream *stream,
+			void (*done)(struct viommu_stream *stream,
+				     struct viommu_request *req, int err))
+{
+	INIT_LIST_HEAD(&stream->inflight);
+	stream->done = done;
+}
+
+/**
+ * viommu_request_get() - take a request
+ * @queue: where from; its lock is held, and dropped while all requests are in
+ *	flight
+ * @flags: of the lock
+ *
+ * The request has to be submitted or put before the lock is dropped.
+ *
+ * Return: the request, or an ERR_PTR if the device was given up.
+ */
+struct viommu_request *viommu_request_get(struct viommu_queue *queue,
+					  unsigned long *flags)
+{
+	struct viommu_patience patience;
+	struct viommu_request *req;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (list_empty(&queue->free)) {
+		viommu_patience_renew(&patience);
+		while (list_empty(&queue->free) && !queue->dead) {
+			viommu_queue_kick(queue, flags);
+			viommu_queue_poll(queue, flags, &patience);
+		}
+	}
+	if (queue->dead)
+		return ERR_PTR(queue->dead);
+
+	req = list_first_entry(&queue->free, struct viommu_request, node);
+	list_del_init(&req->node);
+	return req;
+}
+
+/**
+ * viommu_request_put() - give a request back that was not submitted
+ * @queue: where to
+ * @req: the request
+ */
+void viommu_request_put(struct viommu_queue *queue, struct viommu_request *req)
+{
+	lockdep_assert_held(&queue->lock);
+
+	list_add(&req->node, &queue->free);
+}
+
+/**
+ * viommu_request_submit() - add a request to the queue
+ * @queue: where it was taken from
+ * @stream: who is told when it completes
+ * @req: the request, filled in
+ *
+ * The device may begin with it at once, but is only told about it by
+ * viommu_queue_sync().
+ *
+ * Return: 0, or an errno; then the request was put and @stream is not told.
+ */
+int viommu_request_submit(struct viommu_queue *queue,
+			  struct viommu_stream *stream,
+			  struct viommu_request *req)
+{
+	struct scatterlist out, in, *sgs[] = { &out, &in };
+	struct virtio_iommu_req_tail *tail;
+	int err;
+
+	lockdep_assert_held(&queue->lock);
+
+	/* A device that completes it without a status has not succeeded. */
+	tail = req->in + req->in_len - sizeof(*tail);
+	tail->status = VIRTIO_IOMMU_S_DEVERR;
+
+	sg_init_one(&out, &req->out, req->out_len);
+	sg_init_one(&in, req->in, req->in_len);
+	err = virtqueue_add_sgs(queue->vq, sgs, 1, 1, req, GFP_ATOMIC);
+	if (err) {
+		viommu_request_put(queue, req);
+		return err;
+	}
+
+	req->stream = stream;
+	req->serial = ++queue->serial;
+	list_add_tail(&req->node, &stream->inflight);
+	return 0;
+}
+
+/* Whether all requests of a stream up to a serial number are complete */
+static bool viommu_stream_idle(struct viommu_stream *stream, u64 serial)
+{
+	struct viommu_request *oldest;
+
+	oldest = list_first_entry_or_null(&stream->inflight,
+					  struct viommu_request, node);
+	return !oldest || oldest->serial > serial;
+}
+
+/**
+ * viommu_queue_sync() - wait for requests
+ * @queue: the queue
+ * @stream: whose requests
+ *
+ * When it returns, every request that was submitted on @stream before the call is
+ * complete, and done() was called for it. Can be called in any context that may
+ * take a spinlock.
+ */
+void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream)
+{
+	struct viommu_patience patience;
+	unsigned long flags;
+	u64 serial;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	serial = queue->serial;
+	if (!viommu_stream_idle(stream, serial)) {
+		viommu_queue_kick(queue, &flags);
+		viommu_patience_renew(&patience);
+		while (!viommu_stream_idle(stream, serial))
+			viommu_queue_poll(queue, &flags, &patience);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+static void viommu_batch_done(struct viommu_stream *stream,
+			      struct viommu_request *req, int err)
+{
+	struct viommu_batch *batch = container_of(stream, struct viommu_batch,
+						  stream);
+
+	if (!batch->err)
+		batch->err = err;
+}
+
+/**
+ * viommu_batch_init() - prepare a batch
+ * @batch: which; may be on the stack, since viommu_batch_wait() leaves nothing in
+ *	flight
+ */
+void viommu_batch_init(struct viommu_batch *batch)
+{
+	viommu_stream_init(&batch->stream, viommu_batch_done);
+	batch->err = 0;
+}
+
+/**
+ * viommu_batch_wait() - wait for all requests of a batch
+ * @queue: the queue
+ * @batch: the batch
+ *
+ * Return: 0 or the first error.
+ */
+int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch)
+{
+	viommu_queue_sync(queue, &batch->stream);
+	return batch->err;
+}
+
+/**
+ * viommu_queue_init() - prepare a queue
+ * @queue: which
+ * @vq: the virtqueue
+ * @dev: for messages
+ *
+ * Return: 0 or an errno.
+ */
+int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
+		      struct device *dev)
+{
+	unsigned int i, nr;
+
+	nr = min(virtqueue_get_vring_size(vq) / VIOMMU_REQUEST_DESCS,
+		 VIOMMU_MAX_REQUESTS);
+	if (!nr)
+		return -EINVAL;
+
+	queue->requests = alloc_pages_exact(nr * sizeof(*queue->requests),
+					    GFP_KERNEL | __GFP_ZERO);
+	if (!queue->requests)
+		return -ENOMEM;
+
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->free);
+	queue->vq = vq;
+	queue->dev = dev;
+	queue->nr_requests = nr;
+	for (i = 0; i < nr; i++)
+		list_add_tail(&queue->requests[i].node, &queue->free);
+	return 0;
+}
+
+/**
+ * viommu_queue_stop() - give the device up because it is about to be reset
+ * @queue: its queue. When this returns, nobody uses the virtqueue
+ */
+void viommu_queue_stop(struct viommu_queue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	viommu_queue_fail(queue, -ENODEV, NULL);
+	queue->dead = -ENODEV;
+	while (queue->kicks) {
+		spin_unlock_irqrestore(&queue->lock, flags);
+		fsleep(1000);
+		spin_lock_irqsave(&queue->lock, flags);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/**
+ * viommu_queue_destroy() - free a queue
+ * @queue: which. The device was reset, or has never seen it
+ */
+void viommu_queue_destroy(struct viommu_queue *queue)
+{
+	free_pages_exact(queue->requests,
+			 queue->nr_requests * sizeof(*queue->requests));
+}

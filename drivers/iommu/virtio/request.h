@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests to the device.
+ *
+ * A queue has a fixed number of requests. One is taken with viommu_request_get(),
+ * filled in, and submitted on a stream. Nothing is sent to the device until
+ * someone waits in viommu_queue_sync(): one notification and one wait for all
+ * that was submitted before. Whoever waits completes requests for everybody, by
+ * calling the done() of their streams.
+ *
+ * A request completes exactly once: by the device, or with an error when the
+ * device is given up. The device is given up for good when its queue breaks, when it
+ * does not answer in time, or when it is removed.
+ */
+#ifndef _VIOMMU_REQUEST_H
+#define _VIOMMU_REQUEST_H
+
+#include <linux/cache.h>
+#include <linux/list.h>
+#include <linux/minmax.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/virtio.h>
+#include <uapi/linux/virtio_iommu.h>
+
+struct viommu_mapping;
+struct viommu_request;
+
+/**
+ * struct viommu_stream - the requests of one submitter
+ * @inflight: submitted and not yet complete, oldest first; under
+ *	viommu_queue.lock
+ * @done: told of each completion, with viommu_queue.lock held. The errno is from the
+ *	device's status or the queue's failure
+ */
+struct viommu_stream {
+	struct list_head inflight;
+	void (*done)(struct viommu_stream *stream, struct viommu_request *req,
+		     int err);
+};
+
+/**
+ * struct viommu_batch - a stream that remembers its first error
+ * @stream: see there
+ * @err: the error, or 0
+ */
+struct viommu_batch {
+	struct viommu_stream stream;
+	int err;
+};
+
+/* What the device reads must not share a cache line with anything else. */
+#ifdef ARCH_DMA_MINALIGN
+#define VIOMMU_DMA_ALIGN	MAX(ARCH_DMA_MINALIGN, SMP_CACHE_BYTES)
+#else
+#define VIOMMU_DMA_ALIGN	SMP_CACHE_BYTES
+#endif
+
+/**
+ * struct viommu_request - one request
+ * @node: in viommu_queue.free or viommu_stream.inflight
+ * @stream: who is told, NULL while it is not submitted
+ * @serial: counts submissions
+ * @mapping: for the submitter of a MAP
+ * @start: for the submitter of an UNMAP, the first address
+ * @last: and the last
+ * @out_len: bytes of @out that the device reads
+ * @in: what the device writes, @in_len bytes that end in a tail
+ * @in_len: see @in
+ * @out: what the device reads
+ * @tail: what the device writes, unless @in is elsewhere
+ */
+struct viommu_request {
+	struct list_head node;
+	struct viommu_stream *stream;
+	u64 serial;
+	struct viommu_mapping *mapping;
+	u64 start;
+	u64 last;
+	size_t out_len;
+	void *in;
+	size_t in_len;
+
+	union {
+		struct virtio_iommu_req_head head;
+		struct virtio_iommu_req_attach attach;
+		struct virtio_iommu_req_detach detach;
+		struct virtio_iommu_req_map map;
+		struct virtio_iommu_req_unmap unmap;
+		struct virtio_iommu_req_probe probe;
+	} out __aligned(VIOMMU_DMA_ALIGN);
+	struct virtio_iommu_req_tail tail __aligned(VIOMMU_DMA_ALIGN);
+};
+
+/**
+ * struct viommu_queue - the request queue of an instance
+ * @lock: of everything here, and of the mappings of all domains
+ * @vq: NULL before init
+ * @dev: for messages
+ * @requests: all of them
+ * @nr_requests: how many
+ * @free: those that are neither taken nor in flight
+ * @serial: of the last submission
+ * @kicks: how many are about to notify the device without the lock
+ * @dead: why the device was given up, or 0
+ */
+struct viommu_queue {
+	spinlock_t lock;		/* see above */
+	struct virtqueue *vq;
+	struct device *dev;
+	struct viommu_request *requests;
+	unsigned int nr_requests;
+	struct list_head free;
+	u64 serial;
+	unsigned int kicks;
+	int dead;
+};
+
+int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
+		      struct device *dev);
+void viommu_queue_stop(struct viommu_queue *queue);
+void viommu_queue_destroy(struct viommu_queue *queue);
+
+void viommu_stream_init(struct viommu_stream *stream,
+			void (*done)(struct viommu_stream *stream,
+				     struct viommu_request *req, int err));
+
+struct viommu_request *viommu_request_get(struct viommu_queue *queue,
+					  unsigned long *flags);
+void viommu_request_put(struct viommu_queue *queue, struct viommu_request *req);
+int viommu_request_submit(struct viommu_queue *queue,
+			  struct viommu_stream *stream,
+			  struct viommu_request *req);
+void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream);
+
+void viommu_batch_init(struct viommu_batch *batch);
+int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch);
+
+void viommu_encode_attach(struct viommu_request *req, u32 domain, u32 endpoint,
+			  u32 flags);
+void viommu_encode_detach(struct viommu_request *req, u32 domain, u32 endpoint);
+void viommu_encode_map(struct viommu_request *req, u32 domain,
+		       struct viommu_mapping *mapping);
+void viommu_encode_unmap(struct viommu_request *req, u32 domain, u64 start,
+			 u64 last);
+void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
+			 size_t in_len);
+int viommu_status_to_errno(u8 status);
+
+#endif /* _VIOMMU_REQUEST_H */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The objects of the virtio-iommu driver and how they are locked.
+ *
+ * An instance (struct viommu_dev) is one virtio-iommu device. It has endpoints,
+ * the devices behind it, and domains, their address spaces. An endpoint is
+ * always in one domain, once it was attached for the first time.
+ *
+ * Lock order, outermost first:
+ *
+ *	iommu group mutex (the core's)
+ *	  viommu_dev.attach_lock	which endpoint is in which domain
+ *	    viommu_queue.lock		requests in flight, mappings
+ *	    xa_lock of viommu_dev.endpoints
+ *					endpoint ids; taken by the event interrupt
+ *
+ * viommu_queue.lock is never held while waiting for the device.
+ */
+#ifndef _VIOMMU_H
+#define _VIOMMU_H
+
+#include <linux/idr.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/virtio.h>
+#include <linux/xarray.h>
+
+#include "mapping.h"
+#include "request.h"
+
+/**
+ * struct viommu_domain - an address space
+ * @domain: what the core sees; unused in viommu_dev.blocking
+ * @viommu: the instance, NULL until the domain is bound to one. Holds a reference
+ * @id: the domain's number on the device
+ * @bypass: no translation; has no mappings
+ * @requests: the MAP and UNMAP requests in flight
+ * @mappings: under viommu_queue.lock
+ * @nr_endpoints: written under attach_lock and viommu_queue.lock, read under
+ *	either. The device has the mappings only while this is not zero
+ */
+struct viommu_domain {
+	struct iommu_domain domain;
+	struct viommu_dev *viommu;
+	u32 id;
+	bool bypass;
+	struct viommu_stream requests;
+	struct viommu_mappings mappings;
+	unsigned int nr_endpoints;
+};
+
+#define to_viommu_domain(d)	container_of(d, struct viommu_domain, domain)
+
+/**
+ * struct viommu_dev - an instance
+ * @ref: one for the driver, one for each domain: a domain may outlive the device
+ * @vdev: the virtio device
+ * @dev: for messages
+ * @node: in the list of instances
+ * @iommu: what the core sees
+ * @queue: requests
+ * @event_vq: faults
+ * @events: one buffer for each entry of @event_vq
+ * @geometry: of every domain
+ * @page_sizes: of every domain
+ * @first_domain: the lowest domain number
+ * @last_domain: the highest
+ * @domain_ids: domain numbers in use, less @first_domain
+ * @map_flags: flags that MAP knows on this device
+ * @probe_size: bytes of properties that PROBE returns, or 0
+ * @bypass_config: the device has bypass domains
+ * @probe_buffer: what PROBE returns, and its tail; under @probe_lock
+ * @probe_lock: one PROBE at a time
+ * @attach_lock: see the top of this file
+ * @blocking: the domain without a mapping. Its number is taken at first use
+ * @endpoints: id -> struct viommu_endpoint, the first one if several share an id
+ */
+struct viommu_dev {
+	struct kref ref;
+	struct virtio_device *vdev;
+	struct device *dev;
+	struct list_head node;
+	struct iommu_device iommu;
+
+	struct viommu_queue queue;
+	struct virtqueue *event_vq;
+	struct virtio_iommu_fault *events;
+
+	struct iommu_domain_geometry geometry;
+	unsigned long page_sizes;
+	u32 first_domain;
+	u32 last_domain;
+	struct ida domain_ids;
+	u32 map_flags;
+	u32 probe_size;
+	bool bypass_config;
+
+	void *probe_buffer;
+	struct mutex probe_lock;	/* see above */
+
+	struct mutex attach_lock;	/* see above */
+	struct viommu_domain blocking;
+
+	struct xarray endpoints;
+};
+
+/**
+ * struct viommu_endpoint - a device behind the IOMMU
+ * @dev: the device; its fwspec has the endpoint ids
+ * @viommu: the instance, with a reference
+ * @domain: where it is, or NULL before the first attach. Written under
+ *	attach_lock and the xa_lock of viommu_dev.endpoints, read under either
+ * @regions: its reserved regions, by address
+ */
+struct viommu_endpoint {
+	struct device *dev;
+	struct viommu_dev *viommu;
+	struct viommu_domain *domain;
+	struct list_head regions;
+};
+
+/* main.c */
+struct viommu_dev *viommu_find(const struct fwnode_handle *fwnode);
+struct viommu_dev *viommu_get(struct viommu_dev *viommu);
+void viommu_put(struct viommu_dev *viommu);
+
+/* attach.c */
+int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to);
+int viommu_block_endpoint(struct viommu_endpoint *ep);
+int viommu_detach_endpoint(struct viommu_endpoint *ep);
+void viommu_forget_endpoint(struct viommu_endpoint *ep);
+
+/* domain.c */
+void viommu_domain_init(struct viommu_domain *vdomain);
+int viommu_domain_bind(struct viommu_domain *vdomain, struct viommu_dev *viommu);
+void viommu_domain_unbind(struct viommu_domain *vdomain);
+int viommu_domain_enter(struct viommu_domain *vdomain);
+void viommu_domain_leave(struct viommu_domain *vdomain);
+struct iommu_domain *viommu_domain_alloc_paging(struct device *dev);
+
+/* fixed.c */
+extern struct iommu_domain viommu_blocked_domain;
+struct iommu_domain *viommu_domain_alloc_identity(struct device *dev);
+
+/* endpoint.c */
+struct iommu_device *viommu_probe_device(struct device *dev);
+void viommu_release_device(struct device *dev);
+struct iommu_group *viommu_device_group(struct device *dev);
+void viommu_get_resv_regions(struct device *dev, struct list_head *head);
+int viommu_of_xlate(struct device *dev, const struct of_phandle_args *args);
+
+/* property.c */
+int viommu_parse_properties(struct device *dev, const void *properties,
+			    size_t size, struct list_head *regions);
+
+/* event.c */
+void viommu_event_ready(struct virtqueue *vq);
+int viommu_events_init(struct viommu_dev *viommu);
+
+#endif /* _VIOMMU_H */
