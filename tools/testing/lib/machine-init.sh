@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# What the first process of every test machine needs; see machine.sh.
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+mount -t debugfs debugfs /sys/kernel/debug
+exec 3> /dev/ttyS1
+
+verdict()
+{
+	echo "$*" >&3
+}
+
+# pass_if NAME COMMAND...
+pass_if()
+{
+	local name="$1"
+
+	shift
+	if "$@"; then
+		verdict "ok $name"
+	else
+		verdict "not ok $name"
+	fi
+}
+
+# The value of argument $1 of the kernel's command line.
+argument()
+{
+	local word line
+
+	read -r line < /proc/cmdline
+	for word in $line; do
+		[ "${word%%=*}" != "$1" ] || echo "${word#*=}"
+	done
+}
+
+no_leaks()
+{
+	# An object is a leak once it is 5 seconds old and two scans missed it.
+	sleep 6
+	echo scan > /sys/kernel/debug/kmemleak
+	echo scan > /sys/kernel/debug/kmemleak
+	cat /sys/kernel/debug/kmemleak > /leaks
+	sed 's/^/# /' /leaks >&3
+	[ ! -s /leaks ]
+}
+
+lockdep_is_on()
+{
+	grep -q 'debug_locks: *1' /proc/lockdep_stats
+}
+
+# finish NAME: the checks of the kernel itself, and the end.
+finish()
+{
+	pass_if "$1: no memory leaks" no_leaks
+	pass_if "$1: lockdep has seen no bug" lockdep_is_on
+	verdict "nonce $(argument nonce)"
+	exec 3>&-
+	sleep 0.3
+	poweroff -f
+}
