@@ -655,6 +655,146 @@ TEST_F(edu, instance_closed_first)
 	self->vm.fd = open("/dev/null", O_RDWR);
 }
 
+/* A sequence that is the same in every run. */
+static __u32 rnd(__u32 *state, __u32 below)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (*state >> 8) % below;
+}
+
+/*
+ * A ring of garbage, with enough sense in it to get past the first checks. What the
+ * device makes of it is its business, as long as it goes on with a sane ring.
+ */
+TEST_F(edu, garbage)
+{
+	__u32 state = 23, round, i, restarts = 0;
+	struct vm *vm = &self->vm;
+	struct ring *r = &vm->request;
+
+	for (round = 0; round < 3000; round++) {
+		for (i = 0; i < RING_NUM; i++) {
+			__u64 gpa = rnd(&state, 8) ? BUF + rnd(&state, 0x4000) :
+						     (__u64)state << 20;
+
+			ring_desc(r, i, gpa,
+				  rnd(&state, 8) ? rnd(&state, 80) : state,
+				  rnd(&state, 8), rnd(&state, RING_NUM + 2));
+		}
+		for (i = 0; i < 0x4000; i++)
+			vm->ram[BUF + i] = rnd(&state, 3) ? 0 : rnd(&state, 8);
+		for (i = 0; i < 4; i++)
+			ring_add(r, rnd(&state, RING_NUM + 1));
+		ring_kick(r);
+		if (rnd(&state, 4))
+			continue;
+		usleep(50);
+		if (vm_run(vm, 0))
+			break;
+		ring_init(vm, r, REQUEST_RING);
+		if (ring_setup(vm, r, 0) || vm_run(vm, 1))
+			break;
+		restarts++;
+	}
+	EXPECT_EQ(3000, round);
+	EXPECT_LT(100, restarts);
+	EXPECT_LT(100, get_stats(vm).malformed);
+
+	ASSERT_EQ(0, vm_run(vm, 0));
+	ASSERT_EQ(0, ioctl(vm->fd, VHOST_IOMMU_RESET));
+	ring_init(vm, r, REQUEST_RING);
+	ASSERT_EQ(0, ring_setup(vm, r, 0));
+	ASSERT_EQ(0, vm_run(vm, 1));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_FALSE(bypass_works());
+	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
+	EXPECT_TRUE(mapping_works());
+}
+
+/* What a domain should be: for each page, the first page of its mapping. */
+#define MODEL_PAGES	32
+
+struct model {
+	int	start[MODEL_PAGES];	/* -1 if it is not mapped */
+	int	nr;
+};
+
+static unsigned int model_map(struct model *m, int start, int pages)
+{
+	int i;
+
+	for (i = start; i < start + pages; i++)
+		if (m->start[i] >= 0)
+			return VIRTIO_IOMMU_S_INVAL;
+	for (i = start; i < start + pages; i++)
+		m->start[i] = start;
+	m->nr++;
+	return VIRTIO_IOMMU_S_OK;
+}
+
+static unsigned int model_unmap(struct model *m, int start, int pages)
+{
+	int end = start + pages, i;
+
+	if (m->start[start] >= 0 && m->start[start] < start)
+		return VIRTIO_IOMMU_S_RANGE;
+	if (end < MODEL_PAGES && m->start[end] >= 0 && m->start[end] < end)
+		return VIRTIO_IOMMU_S_RANGE;
+	for (i = start; i < end; i++) {
+		m->nr -= m->start[i] == i;
+		m->start[i] = -1;
+	}
+	return VIRTIO_IOMMU_S_OK;
+}
+
+/* Random MAPs and UNMAPs: statuses, count and translations are the model's. */
+TEST_F(edu, model)
+{
+	struct vm *vm = &self->vm;
+	__u32 state = 42, round;
+	struct model m = {};
+	int i;
+
+	memset(m.start, 0xff, sizeof(m.start));
+	ASSERT_EQ(VIRTIO_IOMMU_S_OK, attach(vm, 1, EP, 0));
+	for (round = 0; round < 2000; round++) {
+		int start = rnd(&state, MODEL_PAGES);
+		int pages = 1 + rnd(&state, MODEL_PAGES - start);
+		__u64 iova = SRC_IOVA + start * 0x1000UL;
+
+		if (rnd(&state, 2)) {
+			ASSERT_EQ(model_map(&m, start, pages),
+				  map(vm, 1, iova, pages * 0x1000UL,
+				      SRC_GPA + start * 0x1000UL, RW));
+		} else {
+			ASSERT_EQ(model_unmap(&m, start, pages),
+				  unmap(vm, 1, iova, pages * 0x1000UL));
+		}
+		ASSERT_EQ(m.nr, get_stats(vm).mappings);
+
+		for (i = 0; i < MODEL_PAGES; i++) {
+			struct vhost_iommu_translate tr = {
+				.size = sizeof(tr), .endpoint = EP,
+				.iova = SRC_IOVA + i * 0x1000UL + 0x10,
+			};
+
+			ASSERT_EQ(0, ioctl(vm->fd, VHOST_IOMMU_TRANSLATE, &tr));
+			ASSERT_EQ(m.start[i] < 0 ? 0 : RW, tr.perm);
+			if (m.start[i] >= 0)
+				ASSERT_EQ(SRC_GPA + i * 0x1000UL + 0x10, tr.gpa);
+		}
+	}
+	/* And the hardware's, where it ends. */
+	if (m.start[0] < 0)
+		ASSERT_EQ(model_map(&m, 0, 1),
+			  map(vm, 1, SRC_IOVA, 0x1000, SRC_GPA, RW));
+	for (i = 1; i < MODEL_PAGES; i += 5)
+		EXPECT_EQ(m.start[i] >= 0,
+			  edu_writes(&self->edu, SRC_IOVA, self->src,
+				     SRC_IOVA + i * 0x1000UL,
+				     self->src + i * 0x1000UL));
+}
+
 static unsigned long locked_pages(void)
 {
 	unsigned long kib = 0;
