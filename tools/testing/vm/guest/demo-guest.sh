@@ -4,15 +4,8 @@
 # The demo, guest side: reads and writes the disk, lets the edu device try what
 # it may and what it may not reach, and goes on reading until it is killed.
 #
-# Settings: DISK_SUM (SHA-256), WRITE_AT and WRITE_COUNT (128 KiB blocks).
-
-pci_driver()
-{
-	local driver
-
-	driver=$(readlink "/sys/bus/pci/devices/$1/driver") || return
-	echo "${driver##*/}"
-}
+# Settings: DRIVER (ours or intree), DISK_SUM (SHA-256), PATTERN, WRITE_AT and
+# WRITE_COUNT (128 KiB blocks).
 
 wait_for()
 {
@@ -31,11 +24,30 @@ pattern()
 	yes "$PATTERN" | dd bs=128k count="$WRITE_COUNT" iflag=fullblock 2>/dev/null
 }
 
+iommu_test()
+{
+	local device=/sys/class/nvme/nvme0/device iommu group type taint=''
+
+	[ "$DRIVER" != ours ] || taint=O
+	check "guest: the driver of virtio-iommu is $DRIVER" \
+		"taint $(cat /sys/module/virtio_iommu/taint)" \
+		[ "$(tr -d -c O < /sys/module/virtio_iommu/taint)" = "$taint" ]
+	iommu=$(readlink $device/iommu)
+	check "guest: the disk is behind virtio-iommu" "$iommu" \
+		[ "${iommu#*/virtio[0-9]*/iommu/}" != "$iommu" ]
+	group=$device/iommu_group
+	type=$(cat $group/type)
+	check "guest: its DMA is translated" "the domain is $type" \
+		[ "${type%%-*}" = DMA ]
+	check "guest: the host's MSI range is reserved" \
+		"$(tr '\n' ',' < $group/reserved_regions)" \
+		grep -q '^0x0*fee00000 0x0*feefffff ' $group/reserved_regions
+}
+
 disk_test()
 {
 	local sum
 
-	wait_for "$disk" || { fail "guest: there is a disk" "no $disk"; return; }
 	sum=$(dd if="$disk" bs=128k iflag=direct 2>/dev/null | sha256sum)
 	check "guest: the disk reads as it was made" "sum ${sum%% *}" \
 		[ "${sum%% *}" = "$DISK_SUM" ]
@@ -66,7 +78,12 @@ edu_test()
 
 disk=/dev/nvme0n1
 note "guest is up"
-disk_test
+if wait_for $disk; then
+	iommu_test
+	disk_test
+else
+	fail "guest: there is a disk" "no $disk"
+fi
 note "guest has used the disk"
 edu_test
 note "guest is through"

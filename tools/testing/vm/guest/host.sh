@@ -10,6 +10,8 @@ GUEST_REPORT=/run/guest.report
 GUEST_LINES=/run/guest.lines
 GUEST_TRACE=/run/guest.trace
 guest_pid=
+# A guest that panics is gone, unless a job wants it to come back.
+guest_options=-no-reboot
 
 # pci_find VENDOR DEVICE: the address of the first such function.
 pci_find()
@@ -67,7 +69,8 @@ guest_start()
 	: > $GUEST_TRACE
 	exec 8< $GUEST_REPORT
 	# shellcheck disable=SC2086
-	qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot \
+	qemu-system-x86_64 -nodefaults -no-user-config -display none \
+		$guest_options \
 		-M q35,sata=off,smbus=off,i8042=off -accel kvm -cpu host \
 		-m "$GUEST_MEM" -mem-path /dev/hugepages -mem-prealloc \
 		-L /firmware -bios qboot.rom \
@@ -85,6 +88,19 @@ guest_start()
 guest_alive()
 {
 	kill -0 "$guest_pid" 2>/dev/null
+}
+
+# guest_ended SECONDS: whether QEMU has come to its end by itself in that time.
+guest_ended()
+{
+	local left=$(($1 * 10))
+
+	while guest_alive; do
+		[ $left -gt 0 ] || return 1
+		left=$((left - 1))
+		usleep 100000
+	done
+	wait "$guest_pid"
 }
 
 # guest_follow SECONDS: passes on what the guest reports until its "end", which

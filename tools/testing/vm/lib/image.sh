@@ -44,7 +44,7 @@ image_modules()
 		[ ! -e "$root/modules/$base" ] || continue
 		case $file in
 		*.xz)	xz -dc "$file" > "$root/modules/$base" ;;
-		*)	cp "$file" "$root/modules/$base" ;;
+		*)	strip -g -o "$root/modules/$base" "$file" ;;
 		esac
 		echo "$base" >> "$root/modules/order"
 	done
