@@ -31,7 +31,7 @@ machine_boot()
 	shift 2
 	(cd "$WORK/root" && find . | cpio -o -H newc --quiet) > "$WORK/initramfs"
 	timeout -k 10 "$limit" "$QEMU/bin/qemu-system-x86_64" \
-		-M q35 -accel tcg -cpu max -smp 2 -m 1G -nodefaults \
+		-M q35 -accel tcg -cpu max,-erms,-fsrm -smp 2 -m 1G -nodefaults \
 		-display none -no-reboot \
 		-L /usr/share/qemu -L /usr/share/seabios \
 		-bios /usr/share/qemu/qboot.rom \
