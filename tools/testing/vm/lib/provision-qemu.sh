@@ -4,7 +4,7 @@
 # QEMU: Debian's 10.0 source and patches, our patches on top, built with no
 # more than the test machines use.
 #
-# Needs: TOP, CODENAME, JOBS, say, die, logged, digest, apt_*.
+# Needs: TOP, CACHE, CODENAME, JOBS, say, die, logged, digest, apt_*.
 
 QEMU_PATCHES=$TOP/tools/vmm/qemu/patches
 QEMU_OPTIONS=(
@@ -48,37 +48,63 @@ qemu_meson()
 	local dir=$1 version
 
 	[ "$CODENAME" = bookworm ] || return 0
-	version=$(apt_version meson)
-	apt_unpack "$dir" "meson=$version"
+	if [ ! -d "$dir" ]; then
+		version=$(apt_version meson)
+		apt_unpack "$dir" "meson=$version"
+	fi
 	export PYTHONPATH=$dir/usr/lib/python3/dist-packages
 	export PATH=$dir/usr/bin:$PATH
 }
 
-build_qemu()
+# qemu_patch WORK LOG: the patches of the last build out, today's in.
+qemu_patch()
 {
-	local tmp=$1 work=$1/work patch version
+	local work=$1 log=$2 patch
 
-	version=$(apt_source_version qemu 1:10.0.)
-	apt_fetch "$work" "source --download-only" "qemu=$version"
-	logged "$tmp/log" dpkg-source -x "$work"/*.dsc "$work/src"
+	for patch in $(find "$work/applied" -name '*.patch' | sort -r); do
+		logged "$log" patch -d "$work/src" -p1 -R -i "$patch"
+	done
+	rm -rf "$work/applied"
+	mkdir "$work/applied"
 	for patch in "$QEMU_PATCHES"/*.patch; do
 		[ -e "$patch" ] || continue
 		say "applying ${patch##*/}"
-		logged "$tmp/log" patch -d "$work/src" -p1 --fuzz=0 -i "$patch"
+		logged "$log" patch -d "$work/src" -p1 --fuzz=0 -i "$patch"
+		cp "$patch" "$work/applied"
 	done
-	qemu_meson "$work/meson"
+}
 
-	say "configuring QEMU"
-	mkdir "$work/build"
-	(cd "$work/build" && logged "$tmp/log" ../src/configure \
-		"${QEMU_OPTIONS[@]}")
+# The source and the objects stay, so that after a change to a patch only what
+# it touches is compiled again. Without "base" they are of no use: they are of
+# another version, or something failed halfway.
+build_qemu()
+{
+	local tmp=$1 work=$CACHE/qemu-work log=$1/log version base
+
+	version=$(apt_source_version qemu 1:10.0.)
+	base=$(echo "$version ${QEMU_OPTIONS[*]}"; gcc --version)
+	if [ "$(cat "$work/base" 2>/dev/null)" != "$base" ]; then
+		rm -rf "$work"
+		apt_fetch "$work" "source --download-only" "qemu=$version"
+		logged "$log" dpkg-source -x "$work"/*.dsc "$work/src"
+		mkdir "$work/applied" "$work/build"
+	fi
+	rm -f "$work/base"
+	qemu_patch "$work" "$log"
+	qemu_meson "$work/meson"
+	if [ ! -e "$work/build/build.ninja" ]; then
+		say "configuring QEMU"
+		(cd "$work/build" && logged "$log" ../src/configure \
+			"${QEMU_OPTIONS[@]}")
+	fi
+	echo "$base" > "$work/base"
+
 	if ! NINJA_STATUS='%p ' ninja -C "$work/build" -j"$JOBS" \
-		qemu-system-x86_64 < /dev/null 2>&1 | tee -a "$tmp/log" |
+		qemu-system-x86_64 < /dev/null 2>&1 | tee -a "$log" |
 		ninja_progress QEMU; then
-		tail -n 25 "$tmp/log" >&2
+		tail -n 25 "$log" >&2
 		die "QEMU does not build"
 	fi
 	mkdir "$tmp/bin"
 	strip -o "$tmp/bin/qemu-system-x86_64" "$work/build/qemu-system-x86_64"
-	rm -rf "$work"
 }
