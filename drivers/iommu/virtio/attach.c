@@ -83,8 +83,9 @@ static bool viommu_bypasses(struct viommu_dev *viommu)
 {
 	u8 bypass = 0;
 
-	virtio_cread_feature(viommu->vdev, VIRTIO_IOMMU_F_BYPASS_CONFIG,
-			     struct virtio_iommu_config, bypass, &bypass);
+	if (viommu->bypass_config)
+		virtio_cread_le(viommu->vdev, struct virtio_iommu_config,
+				bypass, &bypass);
 	return bypass;
 }
 

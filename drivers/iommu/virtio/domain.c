@@ -395,10 +395,15 @@ void viommu_domain_leave(struct viommu_domain *vdomain)
 	if (--vdomain->nr_endpoints)
 		goto out_unlock;
 
-	/* Those in flight follow when they are done. */
+	/*
+	 * Those in flight follow when they are done. Those that the device has
+	 * refused are its choice again when the next endpoint comes, if the core
+	 * has not taken them back by then.
+	 */
 	for (mapping = viommu_mapping_first(&vdomain->mappings, 0, ULONG_MAX);
 	     mapping; mapping = viommu_mapping_next(mapping, 0, ULONG_MAX))
-		if (mapping->state == VIOMMU_MAPPING_ONLINE)
+		if (mapping->state == VIOMMU_MAPPING_ONLINE ||
+		    mapping->state == VIOMMU_MAPPING_FAILED)
 			mapping->state = VIOMMU_MAPPING_OFFLINE;
 
 out_unlock:
@@ -483,7 +488,7 @@ static int viommu_attach_paging(struct iommu_domain *domain, struct device *dev)
 
 COMPAT_ATTACH_DEV(viommu_attach_paging)
 
-static const struct iommu_domain_ops viommu_paging_ops = {
+const struct iommu_domain_ops viommu_paging_ops = {
 	.attach_dev		= compat_viommu_attach_paging,
 	.map_pages		= viommu_map_pages,
 	.unmap_pages		= viommu_unmap_pages,

@@ -33,14 +33,15 @@ static void viommu_patience_renew(struct viommu_patience *patience)
 	patience->spent_ns = 0;
 }
 
-static bool viommu_patience_ended(struct viommu_patience *patience)
+static bool viommu_patience_ended(struct viommu_patience *patience,
+				  s64 timeout_ns)
 {
 	ktime_t now = ktime_get();
 	s64 step = ktime_to_ns(ktime_sub(now, patience->checked));
 
 	patience->checked = now;
 	patience->spent_ns += min(step, VIOMMU_MAX_STEP_NS);
-	return patience->spent_ns > VIOMMU_TIMEOUT_NS;
+	return patience->spent_ns > timeout_ns;
 }
 
 static void viommu_request_complete(struct viommu_request *req, int err)
@@ -137,7 +138,7 @@ static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
 		viommu_patience_renew(patience);
 		return;
 	}
-	if (viommu_patience_ended(patience))
+	if (viommu_patience_ended(patience, queue->timeout_ns))
 		viommu_queue_fail(queue, -EIO, "it does not answer");
 
 	spin_unlock_irqrestore(&queue->lock, *flags);
@@ -340,6 +341,7 @@ int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
 	queue->vq = vq;
 	queue->dev = dev;
 	queue->nr_requests = nr;
+	queue->timeout_ns = VIOMMU_TIMEOUT_NS;
 	for (i = 0; i < nr; i++)
 		list_add_tail(&queue->requests[i].node, &queue->free);
 	return 0;

@@ -102,6 +102,7 @@ struct viommu_request {
  * @free: those that are neither taken nor in flight
  * @serial: of the last submission
  * @kicks: how many are about to notify the device without the lock
+ * @timeout_ns: how long someone waits for the device to complete any request
  * @dead: why the device was given up, or 0
  */
 struct viommu_queue {
@@ -113,6 +114,7 @@ struct viommu_queue {
 	struct list_head free;
 	u64 serial;
 	unsigned int kicks;
+	s64 timeout_ns;
 	int dead;
 };
 

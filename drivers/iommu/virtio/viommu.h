@@ -132,6 +132,7 @@ int viommu_detach_endpoint(struct viommu_endpoint *ep);
 void viommu_forget_endpoint(struct viommu_endpoint *ep);
 
 /* domain.c */
+extern const struct iommu_domain_ops viommu_paging_ops;
 void viommu_domain_init(struct viommu_domain *vdomain);
 int viommu_domain_bind(struct viommu_domain *vdomain, struct viommu_dev *viommu);
 void viommu_domain_unbind(struct viommu_domain *vdomain);

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <kunit/resource.h>
+#include <kunit/test.h>
+
+#include "fake_device.h"
+
+#define ID	0x100
+
+struct attach_test {
+	struct fake_device *fake;
+	struct viommu_endpoint *ep;
+	struct viommu_domain first;
+	struct viommu_domain second;
+};
+
+static void attach_clean(void *data)
+{
+	struct attach_test *t = data;
+
+	mutex_lock(&t->fake->viommu.attach_lock);
+	viommu_forget_endpoint(t->ep);
+	mutex_unlock(&t->fake->viommu.attach_lock);
+	viommu_domain_unbind(&t->first);
+	viommu_domain_unbind(&t->second);
+}
+
+/* An endpoint with two ids, and two domains that it can be in */
+static int attach_init(struct kunit *test)
+{
+	struct attach_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+	struct viommu_dev *viommu;
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	test->priv = t;
+	t->fake = fake_device_create(test, 8);
+	t->ep = fake_endpoint_create(test, t->fake, 2, ID);
+	viommu = &t->fake->viommu;
+	viommu_domain_init(&t->first);
+	viommu_domain_init(&t->second);
+	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&t->first, viommu));
+	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&t->second, viommu));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, attach_clean,
+							   t));
+	return 0;
+}
+
+static int move(struct attach_test *t, struct viommu_domain *to)
+{
+	int err;
+
+	mutex_lock(&t->fake->viommu.attach_lock);
+	err = viommu_move_endpoint(t->ep, to);
+	mutex_unlock(&t->fake->viommu.attach_lock);
+	return err;
+}
+
+static int block(struct attach_test *t)
+{
+	int err;
+
+	mutex_lock(&t->fake->viommu.attach_lock);
+	err = viommu_block_endpoint(t->ep);
+	mutex_unlock(&t->fake->viommu.attach_lock);
+	return err;
+}
+
+/* Requests @nr and the next are of @type, one for each id, and name @vdomain. */
+static void expect_each_id(struct kunit *test, int nr, u8 type,
+			   struct viommu_domain *vdomain, u32 flags)
+{
+	struct attach_test *t = test->priv;
+	struct fake_request *log = &t->fake->log[nr];
+	int i;
+
+	for (i = 0; i < 2; i++, log++) {
+		KUNIT_EXPECT_EQ(test, log->type, type);
+		KUNIT_EXPECT_EQ(test, log->domain, vdomain->id);
+		KUNIT_EXPECT_EQ(test, log->endpoint, ID + i);
+		KUNIT_EXPECT_EQ(test, log->flags, flags);
+	}
+}
+
+static void attach_moves(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	KUNIT_EXPECT_EQ(test, 1, t->fake->notified);
+	KUNIT_EXPECT_EQ(test, 2, t->fake->nr);
+	expect_each_id(test, 0, VIRTIO_IOMMU_T_ATTACH, &t->first, 0);
+	KUNIT_EXPECT_EQ(test, 1, t->first.nr_endpoints);
+
+	/* A device may take it out and forget the mappings in between. */
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	KUNIT_EXPECT_EQ(test, 2, t->fake->nr);
+	KUNIT_EXPECT_EQ(test, 1, t->first.nr_endpoints);
+
+	t->second.bypass = true;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->second));
+	KUNIT_EXPECT_EQ(test, 4, t->fake->nr);
+	expect_each_id(test, 2, VIRTIO_IOMMU_T_ATTACH, &t->second,
+		       VIRTIO_IOMMU_ATTACH_F_BYPASS);
+	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
+	KUNIT_EXPECT_EQ(test, 1, t->second.nr_endpoints);
+	KUNIT_EXPECT_PTR_EQ(test, t->ep->domain, &t->second);
+}
+
+/* Not by DETACH: outside any domain it may bypass. */
+static void attach_blocks(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+	struct viommu_domain *blocking = &t->fake->viommu.blocking;
+
+	t->fake->bypass = 1;
+	t->fake->viommu.bypass_config = true;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	fake_device_forget(t->fake);
+	KUNIT_EXPECT_EQ(test, 0, block(t));
+	KUNIT_EXPECT_EQ(test, 2, t->fake->nr);
+	expect_each_id(test, 0, VIRTIO_IOMMU_T_ATTACH, blocking, 0);
+	KUNIT_EXPECT_NE(test, blocking->id, t->first.id);
+	KUNIT_EXPECT_NE(test, blocking->id, t->second.id);
+	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
+}
+
+/* A device without a domain to spare, and nothing that bypasses */
+static void attach_blocks_by_detach(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+
+	t->fake->viommu.last_domain = 1;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->second));
+	fake_device_forget(t->fake);
+	KUNIT_EXPECT_EQ(test, 0, block(t));
+	KUNIT_EXPECT_EQ(test, 2, t->fake->nr);
+	expect_each_id(test, 0, VIRTIO_IOMMU_T_DETACH, &t->second, 0);
+	KUNIT_EXPECT_NULL(test, t->ep->domain);
+	KUNIT_EXPECT_EQ(test, 0, t->second.nr_endpoints);
+}
+
+static void attach_cannot_block(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+
+	t->fake->bypass = 1;
+	t->fake->viommu.bypass_config = true;
+	t->fake->viommu.last_domain = 1;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, block(t));
+	KUNIT_EXPECT_PTR_EQ(test, t->ep->domain, &t->first);
+}
+
+/* One of two ids is refused: neither stays where it must not be. */
+static void attach_half_way(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+	struct viommu_domain *blocking = &t->fake->viommu.blocking;
+
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	fake_device_forget(t->fake);
+	t->fake->viommu.last_domain = 2;
+	t->fake->refuse_endpoint = ID + 1;
+	KUNIT_EXPECT_EQ(test, -EINVAL, move(t, &t->second));
+	expect_each_id(test, 0, VIRTIO_IOMMU_T_ATTACH, &t->second, 0);
+	expect_each_id(test, 2, VIRTIO_IOMMU_T_ATTACH, blocking, 0);
+	/* The fake refuses that as well, so what is left is DETACH. */
+	expect_each_id(test, 4, VIRTIO_IOMMU_T_DETACH, &t->first, 0);
+	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
+	KUNIT_EXPECT_EQ(test, 0, t->second.nr_endpoints);
+
+	/* The core puts it back. */
+	t->fake->refuse_endpoint = 0;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	KUNIT_EXPECT_PTR_EQ(test, t->ep->domain, &t->first);
+}
+
+/* The mappings of the new domain do not work: the endpoint is blocked. */
+static void attach_replay_fails(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+	size_t mapped;
+
+	KUNIT_ASSERT_EQ(test, 0,
+			viommu_paging_ops.map_pages(&t->second.domain, 0x1000,
+						    0x2000, PAGE_SIZE, 1,
+						    IOMMU_READ, GFP_KERNEL,
+						    &mapped));
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	t->fake->status[VIRTIO_IOMMU_T_MAP] = VIRTIO_IOMMU_S_NOMEM;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, move(t, &t->second));
+	KUNIT_EXPECT_PTR_EQ(test, t->ep->domain, &t->fake->viommu.blocking);
+	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
+	KUNIT_EXPECT_EQ(test, 0, t->second.nr_endpoints);
+}
+
+static struct kunit_case attach_cases[] = {
+	KUNIT_CASE(attach_moves),
+	KUNIT_CASE(attach_blocks),
+	KUNIT_CASE(attach_blocks_by_detach),
+	KUNIT_CASE(attach_cannot_block),
+	KUNIT_CASE(attach_half_way),
+	KUNIT_CASE(attach_replay_fails),
+	{ }
+};
+
+static struct kunit_suite attach_suite = {
+	.name = "virtio_iommu_attach",
+	.init = attach_init,
+	.test_cases = attach_cases,
+};
+
+kunit_test_suite(attach_suite);
