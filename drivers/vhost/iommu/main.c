@@ -77,6 +77,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&vi->dirty);
 	xa_init(&vi->endpoints);
 	xa_init(&vi->domains);
+	vi->poll_us = vhost_iommu_default_poll_us();
 	vhost_iommu_vring_init(&vi->vqs[VHOST_IOMMU_VQ_REQUEST], request_kick);
 	vhost_iommu_vring_init(&vi->vqs[VHOST_IOMMU_VQ_EVENT], event_kick);
 	vi->config = (struct vhost_iommu_config) {
@@ -345,6 +346,35 @@ static long get_stats(struct vhost_iommu *vi, void __user *argp)
 	return return_arg(&stats, sizeof(stats), STATS_SIZE_VER0, argp);
 }
 
+/* How long to poll is asked for each queue, but faults are not polled for. */
+static long set_poll(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	if (s.index >= VHOST_IOMMU_NR_VQS)
+		return -ENOBUFS;
+	if (s.num > VHOST_IOMMU_POLL_US_MAX)
+		return -EINVAL;
+	if (s.index != VHOST_IOMMU_VQ_REQUEST)
+		return s.num ? -EOPNOTSUPP : 0;
+	vi->poll_us = s.num;
+	return 0;
+}
+
+static long get_poll(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_vring_state s;
+
+	if (copy_from_user(&s, argp, sizeof(s)))
+		return -EFAULT;
+	if (s.index >= VHOST_IOMMU_NR_VQS)
+		return -ENOBUFS;
+	s.num = s.index == VHOST_IOMMU_VQ_REQUEST ? vi->poll_us : 0;
+	return copy_to_user(argp, &s, sizeof(s)) ? -EFAULT : 0;
+}
+
 /* The ioctls of the queues begin with the index of the queue. */
 static long vring_ioctl(struct vhost_iommu *vi, unsigned int cmd,
 			void __user *argp)
@@ -368,6 +398,8 @@ static const struct {
 	{ VHOST_GET_BACKEND_FEATURES,		get_backend_features },
 	{ VHOST_SET_BACKEND_FEATURES,		set_backend_features },
 	{ VHOST_SET_MEM_TABLE,			set_mem_table },
+	{ VHOST_SET_VRING_BUSYLOOP_TIMEOUT,	set_poll },
+	{ VHOST_GET_VRING_BUSYLOOP_TIMEOUT,	get_poll },
 	{ VHOST_IOMMU_GET_CONFIG,		get_config },
 	{ VHOST_IOMMU_SET_CONFIG,		set_config },
 	{ VHOST_IOMMU_CLAIM_CONTAINERS,		claim_containers },

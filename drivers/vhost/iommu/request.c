@@ -270,10 +270,13 @@ static u32 handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
  * vhost_iommu_handle_requests() - handle a batch of requests
  * @vi: the instance, locked and running
  *
+ * The guest need not notify afterwards: vhost_iommu_vring_enable_kick() comes before
+ * the worker sleeps.
+ *
  * Context: the worker.
- * Return: true if there is more to do; otherwise the guest will notify.
+ * Return: how many there were, or a negative errno if the ring is broken.
  */
-bool vhost_iommu_handle_requests(struct vhost_iommu *vi)
+int vhost_iommu_handle_requests(struct vhost_iommu *vi)
 {
 	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
 	struct batch b = { .vi = vi, .vr = vr };
@@ -283,8 +286,6 @@ bool vhost_iommu_handle_requests(struct vhost_iommu *vi)
 
 	lockdep_assert_held(&vi->lock);
 
-	if (vr->broken)
-		return false;
 	vhost_iommu_vring_disable_kick(vr);
 	for (n = 0; n < REQUEST_BATCH; n++) {
 		u32 len;
@@ -307,7 +308,7 @@ bool vhost_iommu_handle_requests(struct vhost_iommu *vi)
 
 	if (ret < 0) {
 		trace_vhost_iommu_broken(vi, VHOST_IOMMU_VQ_REQUEST, ret);
-		return false;
+		return ret;
 	}
-	return n == REQUEST_BATCH || vhost_iommu_vring_enable_kick(vr);
+	return n;
 }

@@ -34,6 +34,7 @@
 #define _VHOST_IOMMU_H
 
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -51,6 +52,7 @@ struct vhost_iommu_s2;
 struct vhost_task;
 
 #define VHOST_IOMMU_FAULTS_MAX	64U
+#define VHOST_IOMMU_POLL_US_MAX	1000000U
 
 enum vhost_iommu_queue {
 	VHOST_IOMMU_VQ_REQUEST,
@@ -77,6 +79,8 @@ enum vhost_iommu_work {
  * @running: the worker may touch the queues; @lock
  * @task: the worker, created by the first start; @lock
  * @work: reasons to wake the worker; atomic
+ * @poll_us: how long the worker looks for a next request, in microseconds; @lock
+ * @poll_until: when it gives up; only the worker
  * @s2: stage 2, NULL before the first assigned endpoint; @lock
  * @endpoints: by number; @lock
  * @domains: by number; @lock
@@ -107,6 +111,8 @@ struct vhost_iommu {
 
 	struct vhost_task		*task;
 	unsigned long			work;
+	unsigned int			poll_us;
+	ktime_t				poll_until;
 
 	struct vhost_iommu_s2		*s2;
 	struct xarray			endpoints;
@@ -141,10 +147,11 @@ struct vhost_iommu_s2 *vhost_iommu_get_s2(struct mm_struct *mm);
 int vhost_iommu_start(struct vhost_iommu *vi);
 void vhost_iommu_stop(struct vhost_iommu *vi);
 void vhost_iommu_stop_worker(struct vhost_iommu *vi);
+unsigned int vhost_iommu_default_poll_us(void);
 void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work);
 
 /* request.c */
-bool vhost_iommu_handle_requests(struct vhost_iommu *vi);
+int vhost_iommu_handle_requests(struct vhost_iommu *vi);
 
 /* fault.c */
 void vhost_iommu_report_fault(struct vhost_iommu *vi, u8 reason, u32 flags,

@@ -289,6 +289,7 @@ int vhost_iommu_vring_start(struct vhost_iommu_vring *vr, u64 features)
 	vr->nr_unpublished = 0;
 	vr->signalled_valid = false;
 	vr->broken = false;
+	vr->kick_disabled = false;
 	vr->started = true;
 
 	init_poll_funcptr(&poll.table, vring_queue_proc);
@@ -609,6 +610,7 @@ bool vhost_iommu_vring_enable_kick(struct vhost_iommu_vring *vr)
 		ret = put_le16(vr->last_avail, avail_event(vr));
 	else
 		ret = put_le16(0, &vr->used->flags);
+	vr->kick_disabled = false;
 	if (ret) {
 		vring_break(vr, -EFAULT);
 		return false;
@@ -627,8 +629,9 @@ bool vhost_iommu_vring_enable_kick(struct vhost_iommu_vring *vr)
  */
 void vhost_iommu_vring_disable_kick(struct vhost_iommu_vring *vr)
 {
-	if (vr->broken || vr->event_idx)
+	if (vr->broken || vr->event_idx || vr->kick_disabled)
 		return;
+	vr->kick_disabled = true;
 	if (put_le16(VRING_USED_F_NO_NOTIFY, &vr->used->flags))
 		vring_break(vr, -EFAULT);
 }

@@ -56,6 +56,7 @@ struct vhost_iommu_chain {
  * @started: between vhost_iommu_vring_start() and vhost_iommu_vring_stop()
  * @event_idx: VIRTIO_RING_F_EVENT_IDX is in use
  * @indirect: VIRTIO_RING_F_INDIRECT_DESC is in use
+ * @kick_disabled: without event index, the guest was told not to notify
  * @segs: @num segments, those of the current chain
  * @kick_file: eventfd by which the guest notifies
  * @call: eventfd that interrupts the guest, or NULL
@@ -84,6 +85,7 @@ struct vhost_iommu_vring {
 	bool				started;
 	bool				event_idx;
 	bool				indirect;
+	bool				kick_disabled;
 	struct vhost_iommu_seg		*segs;
 
 	struct file			*kick_file;

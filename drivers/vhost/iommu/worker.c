@@ -5,10 +5,26 @@
  * exists from the first start on until the device is closed; what it may touch is
  * decided by vhost_iommu.running, under the lock of the instance.
  */
+#include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/sched/vhost_task.h>
 
 #include "vhost_iommu.h"
+
+static unsigned int poll_us = 50;
+module_param(poll_us, uint, 0644);
+MODULE_PARM_DESC(poll_us,
+		 "Microseconds to look for a next request before sleeping, unless the VMM sets it; 0 for not at all (50)");
+
+/**
+ * vhost_iommu_default_poll_us() - how long to poll if the VMM does not say
+ *
+ * Return: microseconds.
+ */
+unsigned int vhost_iommu_default_poll_us(void)
+{
+	return min(READ_ONCE(poll_us), VHOST_IOMMU_POLL_US_MAX);
+}
 
 /**
  * vhost_iommu_wake() - give the worker something to do
@@ -28,18 +44,37 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 		vhost_task_wake(task);
 }
 
+/*
+ * Handle what there is. A guest that has just sent a request is likely to send
+ * another, and both of its ways to us, the notification and our waking up, cost more than
+ * the request: so look again for a while before asking to be notified. Each look is a
+ * run of its own, so that ioctls, signals and other tasks wait for one at the most.
+ */
+static void serve_requests(struct vhost_iommu *vi)
+{
+	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
+	int n = vhost_iommu_handle_requests(vi);
+
+	if (n < 0)
+		return;
+	if (n)
+		vi->poll_until = ktime_add_us(ktime_get(), vi->poll_us);
+	else if ((need_resched() || ktime_after(ktime_get(), vi->poll_until)) &&
+		 !vhost_iommu_vring_enable_kick(vr))
+		return;
+	else
+		cpu_relax();
+	set_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work);
+}
+
 static void run(struct vhost_iommu *vi)
 {
-	bool more = false;
-
 	mutex_lock(&vi->lock);
 	if (vi->running) {
 		if (test_and_clear_bit(VHOST_IOMMU_WORK_FAULT, &vi->work))
 			vhost_iommu_deliver_faults(vi);
 		if (test_and_clear_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work))
-			more = vhost_iommu_handle_requests(vi);
-		if (more)
-			set_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work);
+			serve_requests(vi);
 	} else {
 		/* The next start looks at everything. */
 		WRITE_ONCE(vi->work, 0);

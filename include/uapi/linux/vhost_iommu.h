@@ -20,7 +20,8 @@
  * Of the generic ioctls of <linux/vhost.h> these are known: GET_FEATURES,
  * SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_VRING_NUM, SET_VRING_ADDR,
  * SET_VRING_BASE, GET_VRING_BASE, SET_VRING_KICK, SET_VRING_CALL, SET_VRING_ERR,
- * GET_BACKEND_FEATURES and SET_BACKEND_FEATURES.
+ * SET_VRING_BUSYLOOP_TIMEOUT and GET_VRING_BUSYLOOP_TIMEOUT (queue 0; at most a
+ * second), GET_BACKEND_FEATURES and SET_BACKEND_FEATURES.
  *
  * Structures begin with their size and grow at the end. A kernel that is older
  * than its caller refuses a tail that is not zero (E2BIG); one that is newer

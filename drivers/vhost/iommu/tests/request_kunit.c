@@ -95,7 +95,7 @@ static u32 send_raw(struct kunit *test, const void *req, u32 out, u32 in)
 	guest_avail(t->g, 0);
 
 	mutex_lock(&t->vi.lock);
-	KUNIT_EXPECT_FALSE(test, vhost_iommu_handle_requests(&t->vi));
+	KUNIT_EXPECT_EQ(test, 1, vhost_iommu_handle_requests(&t->vi));
 	mutex_unlock(&t->vi.lock);
 	KUNIT_ASSERT_EQ(test, guest_used_idx(t->g), (u16)(t->nr_used + 1));
 	return guest_used_len(t->g, t->nr_used++);

@@ -329,6 +329,47 @@ TEST_F(vm, batch)
 	EXPECT_EQ(RING_NUM / 2, get_stats(&self->vm).mappings);
 }
 
+/* While the worker looks for itself, no notification is needed. */
+TEST_F(vm, polling)
+{
+	struct vhost_vring_state poll = { 0, 1000001 }, got = { 0 };
+	int fd = self->vm.fd;
+	struct ring *r = &self->vm.request;
+	unsigned int i, found = 0;
+
+	EXPECT_ERRNO(EINVAL, ioctl(fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &poll));
+	poll.index = 2;
+	EXPECT_ERRNO(ENOBUFS, ioctl(fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &poll));
+	poll.index = 1;
+	poll.num = 1;
+	EXPECT_ERRNO(EOPNOTSUPP,
+		     ioctl(fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &poll));
+	poll.index = 0;
+	poll.num = 500000;
+	ASSERT_EQ(0, ioctl(fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &poll));
+	ASSERT_EQ(0, ioctl(fd, VHOST_GET_VRING_BUSYLOOP_TIMEOUT, &got));
+	EXPECT_EQ(poll.num, got.num);
+
+	ASSERT_EQ(0, add_emulated(&self->vm, EP));
+	ASSERT_EQ(0, vm_run(&self->vm, 1));
+	EXPECT_STATUS(OK, attach(&self->vm, 1, EP, 0));
+	for (i = 0; i < 10; i++) {
+		ring_add(r, 0);
+		found += ring_wait(r) == 4;
+	}
+	EXPECT_EQ(10, found);
+	EXPECT_EQ(1, get_stats(&self->vm).kicks);
+
+	/* Not for ever. */
+	usleep(700000);
+	ring_add(r, 0);
+	EXPECT_EQ(-1, ring_wait(r));
+	ring_kick(r);
+	EXPECT_EQ(4, ring_wait(r));
+	/* And it is stopped at once. */
+	EXPECT_EQ(0, vm_run(&self->vm, 0));
+}
+
 TEST_F(vm, broken_ring)
 {
 	struct vm *vm = &self->vm;
