@@ -57,13 +57,14 @@ static void serve_requests(struct vhost_iommu *vi)
 
 	if (n < 0)
 		return;
-	if (n)
+	if (n) {
 		vi->poll_until = ktime_add_us(ktime_get(), vi->poll_us);
-	else if ((need_resched() || ktime_after(ktime_get(), vi->poll_until)) &&
-		 !vhost_iommu_vring_enable_kick(vr))
-		return;
-	else
+	} else if (need_resched() || ktime_after(ktime_get(), vi->poll_until)) {
+		if (!vhost_iommu_vring_enable_kick(vr))
+			return;
+	} else {
 		cpu_relax();
+	}
 	set_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work);
 }
 
