@@ -21,26 +21,39 @@
 #define VIOMMU_TIMEOUT_NS	(10LL * NSEC_PER_SEC)
 #define VIOMMU_MAX_STEP_NS	((s64)NSEC_PER_MSEC)
 
+/*
+ * How often to poll between two looks at the clock. In a virtual machine the clock
+ * may be a device, served by the thread that has to serve our requests.
+ */
+#define VIOMMU_POLLS_PER_STEP	64
+
 /* How long one waiter has been waiting for any request to complete */
 struct viommu_patience {
+	unsigned int polls;
 	ktime_t checked;
 	s64 spent_ns;
 };
 
 static void viommu_patience_renew(struct viommu_patience *patience)
 {
-	patience->checked = ktime_get();
-	patience->spent_ns = 0;
+	patience->polls = 0;
 }
 
 static bool viommu_patience_ended(struct viommu_patience *patience,
 				  s64 timeout_ns)
 {
-	ktime_t now = ktime_get();
-	s64 step = ktime_to_ns(ktime_sub(now, patience->checked));
+	ktime_t now;
 
+	if (++patience->polls % VIOMMU_POLLS_PER_STEP)
+		return false;
+
+	now = ktime_get();
+	if (patience->polls == VIOMMU_POLLS_PER_STEP)
+		patience->spent_ns = 0;
+	else
+		patience->spent_ns += min(ktime_to_ns(now - patience->checked),
+					  VIOMMU_MAX_STEP_NS);
 	patience->checked = now;
-	patience->spent_ns += min(step, VIOMMU_MAX_STEP_NS);
 	return patience->spent_ns > timeout_ns;
 }
 
@@ -111,10 +124,11 @@ static bool viommu_queue_reap(struct viommu_queue *queue)
 }
 
 /*
- * Tell the device about new requests. That may take it a while, in which others
- * can use the queue.
+ * Tell the device about new requests. That may take it a while, in which other
+ * CPUs can use the queue, but not an interrupt on this one: its requests would wait for
+ * the notification that it has interrupted.
  */
-static void viommu_queue_kick(struct viommu_queue *queue, unsigned long *flags)
+static void viommu_queue_kick(struct viommu_queue *queue)
 {
 	lockdep_assert_held(&queue->lock);
 
@@ -122,9 +136,9 @@ static void viommu_queue_kick(struct viommu_queue *queue, unsigned long *flags)
 		return;
 
 	queue->kicks++;
-	spin_unlock_irqrestore(&queue->lock, *flags);
+	spin_unlock(&queue->lock);
 	virtqueue_notify(queue->vq);
-	spin_lock_irqsave(&queue->lock, *flags);
+	spin_lock(&queue->lock);
 	queue->kicks--;
 }
 
@@ -180,7 +194,7 @@ struct viommu_request *viommu_request_get(struct viommu_queue *queue,
 	if (list_empty(&queue->free)) {
 		viommu_patience_renew(&patience);
 		while (list_empty(&queue->free) && !queue->dead) {
-			viommu_queue_kick(queue, flags);
+			viommu_queue_kick(queue);
 			viommu_queue_poll(queue, flags, &patience);
 		}
 	}
@@ -271,7 +285,7 @@ void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream)
 	spin_lock_irqsave(&queue->lock, flags);
 	serial = queue->serial;
 	if (!viommu_stream_idle(stream, serial)) {
-		viommu_queue_kick(queue, &flags);
+		viommu_queue_kick(queue);
 		viommu_patience_renew(&patience);
 		while (!viommu_stream_idle(stream, serial))
 			viommu_queue_poll(queue, &flags, &patience);

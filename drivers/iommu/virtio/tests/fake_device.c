@@ -100,6 +100,8 @@ static bool fake_notify(struct virtqueue *vq)
 	u16 i, idx = le16_to_cpu((__force __le16)vring->avail->idx);
 
 	fake->notified++;
+	fake->disturbed |= !irqs_disabled() ||
+			   spin_is_locked(&fake->viommu.queue.lock);
 	if (fake->mute)
 		return true;
 

@@ -39,6 +39,7 @@ struct fake_request {
  * @bad_id: answer a request that does not exist
  * @bypass: in the device's configuration
  * @notified: how often the driver has notified
+ * @disturbed: it could have been interrupted, or kept others from the queue
  * @nr: how many requests were seen
  * @log: the first of them
  */
@@ -58,6 +59,7 @@ struct fake_device {
 	u8 bypass;
 
 	unsigned int notified;
+	bool disturbed;
 	unsigned int nr;
 	struct fake_request log[FAKE_LOG_SIZE];
 };

@@ -62,6 +62,7 @@ static void request_one_notification(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, nr_free(fake));
 	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu.queue, &batch));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
+	KUNIT_EXPECT_FALSE(test, fake->disturbed);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, fake->nr);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, nr_free(fake));
 }
