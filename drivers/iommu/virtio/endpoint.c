@@ -163,7 +163,6 @@ void viommu_release_device(struct device *dev)
 	mutex_unlock(&viommu->attach_lock);
 
 	viommu_erase_ids(ep);
-	dev_iommu_priv_set(dev, NULL);
 	iommu_put_resv_regions(dev, &ep->regions);
 	kfree(ep);
 	viommu_put(viommu);
