@@ -5,6 +5,7 @@
  * Which device is behind which instance, with which ids, is in its fwspec: from ACPI
  * VIOT or the device tree.
  */
+#include <linux/device.h>
 #include <linux/of.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
@@ -136,6 +137,14 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 	if (err)
 		goto err_free_regions;
 
+	/*
+	 * The endpoint does DMA until its driver has let go of it, so that comes
+	 * before this device is shut down or unbound. Without the link devices are
+	 * shut down in the order of their age, and this one is the youngest.
+	 */
+	if (!device_link_add(dev, viommu->dev, DL_FLAG_STATELESS))
+		dev_warn(dev, "may lose its mappings at shutdown\n");
+
 	dev_iommu_priv_set(dev, ep);
 	return &viommu->iommu;
 
@@ -162,6 +171,7 @@ void viommu_release_device(struct device *dev)
 		viommu_forget_endpoint(ep);
 	mutex_unlock(&viommu->attach_lock);
 
+	device_link_remove(dev, viommu->dev);
 	viommu_erase_ids(ep);
 	iommu_put_resv_regions(dev, &ep->regions);
 	kfree(ep);

@@ -2,12 +2,14 @@
 /*
  * Faults that the device reports on the event queue, in interrupt context.
  *
- * Each is logged with the name of the endpoint's device, and handed to
+ * One whose reserved field is set is of a kind that we do not know. Each of the others
+ * is logged with the name of the endpoint's device, and handed to
  * report_iommu_fault(): the io_page_fault trace point, and the fault handler of the
  * domain the endpoint is in.
  */
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "viommu.h"
 
@@ -80,7 +82,7 @@ void viommu_event_ready(struct virtqueue *vq)
 		if (len < sizeof(fault))
 			dev_err_ratelimited(viommu->dev,
 					    "event of %u bytes ignored\n", len);
-		else
+		else if (!memchr_inv(fault.reserved, 0, sizeof(fault.reserved)))
 			viommu_report_fault(viommu, &fault);
 	}
 	virtqueue_kick(vq);

@@ -88,8 +88,7 @@ int viommu_parse_properties(struct device *dev, const void *properties,
 
 	while (size >= sizeof(*property)) {
 		property = properties;
-		type = get_unaligned_le16(&property->type) &
-		       VIRTIO_IOMMU_PROBE_T_MASK;
+		type = get_unaligned_le16(&property->type);
 		property_size = sizeof(*property) +
 				get_unaligned_le16(&property->length);
 
@@ -104,6 +103,7 @@ int viommu_parse_properties(struct device *dev, const void *properties,
 			if (err)
 				return err;
 		} else {
+			/* Also one of a known type whose reserved bits are set. */
 			dev_dbg(dev, "property 0x%x skipped\n", type);
 		}
 

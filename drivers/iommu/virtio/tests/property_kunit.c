@@ -135,6 +135,8 @@ static void property_unknown(struct kunit *test)
 
 	put(t, 0x7ff, 12);
 	put(t, 0x7fe, 0);
+	/* A known type, but with a reserved bit. */
+	put(t, BIT(12) | VIRTIO_IOMMU_PROBE_T_RESV_MEM, 20);
 	put_region(t, RESV, 0x1000, 0x1fff);
 	KUNIT_EXPECT_EQ(test, 0, parse(t, t->size));
 	KUNIT_EXPECT_EQ(test, 1, nr_regions(t));
