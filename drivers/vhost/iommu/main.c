@@ -124,17 +124,24 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Read the size that a structure begins with. A page bounds what is to be zero. */
+static int get_size(const void __user *uarg, size_t min_size, u32 *usize)
+{
+	if (get_user(*usize, (const u32 __user *)uarg))
+		return -EFAULT;
+	if (*usize < min_size)
+		return -EINVAL;
+	return *usize > PAGE_SIZE ? -E2BIG : 0;
+}
+
 /* Copy a structure that begins with its size. */
 static int copy_arg(void *arg, size_t size, size_t min_size,
 		    const void __user *uarg)
 {
 	u32 usize;
 
-	if (get_user(usize, (const u32 __user *)uarg))
-		return -EFAULT;
-	if (usize < min_size)
-		return -EINVAL;
-	return copy_struct_from_user(arg, size, uarg, usize);
+	return get_size(uarg, min_size, &usize) ?:
+	       copy_struct_from_user(arg, size, uarg, usize);
 }
 
 /* Copy a structure back, as much of it as the caller knows, but for its size. */
@@ -142,11 +149,11 @@ static int return_arg(void *arg, size_t size, size_t min_size,
 		      void __user *uarg)
 {
 	u32 usize;
+	int ret;
 
-	if (get_user(usize, (const u32 __user *)uarg))
-		return -EFAULT;
-	if (usize < min_size)
-		return -EINVAL;
+	ret = get_size(uarg, min_size, &usize);
+	if (ret)
+		return ret;
 	*(u32 *)arg = size;
 	if (copy_to_user(uarg, arg, min_t(size_t, usize, size)))
 		return -EFAULT;

@@ -114,6 +114,8 @@ TEST_F(vm, sizes)
 		EXPECT_ERRNO(EINVAL, ioctl(self->vm.fd, cases[i].cmd, &arg));
 		arg.size = size - 1;
 		EXPECT_ERRNO(EINVAL, ioctl(self->vm.fd, cases[i].cmd, &arg));
+		arg.size = -1;
+		EXPECT_ERRNO(E2BIG, ioctl(self->vm.fd, cases[i].cmd, &arg));
 		EXPECT_ERRNO(EFAULT, ioctl(self->vm.fd, cases[i].cmd, NULL));
 		if (!cases[i].out) {
 			arg.size = size + 8;
