@@ -21,6 +21,7 @@ package_list()
 	flex                kernel build
 	libelf-dev          kernel build
 	libssl-dev          kernel build
+	pahole              kernel build (BTF of modules)
 	perl                kernel build, checkpatch
 	python3             QEMU build
 	python3-venv        QEMU build
