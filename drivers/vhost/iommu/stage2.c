@@ -93,17 +93,10 @@ static bool class_iova_valid(struct vhost_iommu_class *class, u64 start,
 	return true;
 }
 
-/**
- * vhost_iommu_s2_iova_valid() - can all groups have memory there?
- * @s2: stage 2
- * @start: first address
- * @last: last address
- */
-bool vhost_iommu_s2_iova_valid(struct vhost_iommu_s2 *s2, u64 start, u64 last)
+/* Can all groups have memory there? */
+static bool iova_valid(struct vhost_iommu_s2 *s2, u64 start, u64 last)
 {
 	struct vhost_iommu_class *class;
-
-	lockdep_assert_held(&s2->lock);
 
 	list_for_each_entry(class, &s2->classes, list)
 		if (!class_iova_valid(class, start, last))
@@ -378,7 +371,7 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 		return -EEXIST;
 	if (!s2->avail)
 		return -ENOSPC;
-	if (!vhost_iommu_s2_iova_valid(s2, gpa, last))
+	if (!iova_valid(s2, gpa, last))
 		return -EINVAL;
 
 	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);

@@ -118,7 +118,6 @@ void vhost_iommu_s2_put(struct vhost_iommu_s2 *s2);
 struct vhost_iommu_device *
 vhost_iommu_s2_find_device(struct vhost_iommu_s2 *s2, struct file *group_file,
 			   const char *name);
-bool vhost_iommu_s2_iova_valid(struct vhost_iommu_s2 *s2, u64 start, u64 last);
 unsigned long vhost_iommu_s2_pgsizes(struct vhost_iommu_s2 *s2);
 size_t vhost_iommu_s2_run(struct iommu_domain *domain, u64 gpa, u64 last,
 			  phys_addr_t *phys);

@@ -4,13 +4,11 @@
  * asks the driver that registered last first: we turn down every process that has
  * not claimed its containers, and VFIO goes on to vfio_iommu_type1.
  */
-#include <linux/compat.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 #include <uapi/linux/vfio.h>

@@ -33,7 +33,6 @@
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
 
-#include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
