@@ -160,35 +160,63 @@ static inline void ring_kick(struct ring *r)
 		abort();
 }
 
-/* Did an eventfd fire within a second? */
+/* The entry of which the device wants to be notified. */
+static inline __u16 ring_event(const struct ring *r)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return *(volatile __u16 *)&vring_avail_event(&r->vring);
+}
+
+/* Does the device ask to be notified of the entry added last, of the next one? */
+static inline bool ring_wants_kick(const struct ring *r)
+{
+	return ring_event(r) == (__u16)(r->avail - 1);
+}
+
+static inline bool ring_wants_next(const struct ring *r)
+{
+	return ring_event(r) == r->avail;
+}
+
+/* Did an eventfd fire? The machine may be emulated, and busy. */
 static inline bool fired(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	__u64 count;
 
-	return poll(&p, 1, 1000) == 1 && read(fd, &count, sizeof(count)) > 0;
+	return poll(&p, 1, 10000) == 1 && read(fd, &count, sizeof(count)) > 0;
 }
 
-/* Wait a second for the next used entry; its length, or -1. */
+static inline bool ring_has_used(const struct ring *r)
+{
+	return __atomic_load_n(&r->vring.used->idx, __ATOMIC_ACQUIRE) != r->used;
+}
+
+/* Wait for the next used entry; its length, or -1. */
 static inline __s64 ring_wait(struct ring *r)
 {
 	unsigned int tries;
 
-	for (tries = 0; tries < 10000; tries++) {
-		if (__atomic_load_n(&r->vring.used->idx, __ATOMIC_ACQUIRE) !=
-		    r->used)
+	for (tries = 0; tries < 100000; tries++) {
+		if (ring_has_used(r))
 			return r->vring.used->ring[r->used++ % RING_NUM].len;
 		usleep(100);
 	}
 	return -1;
 }
 
-/* Send a request with @out readable and @in writable bytes, the reply in @reply. */
-static inline __s64 request_raw(struct vm *vm, const void *req, __u32 out,
-				void *reply, __u32 in)
+/* Whether there is no used entry for a while. */
+static inline bool ring_quiet(struct ring *r)
+{
+	usleep(200000);
+	return !ring_has_used(r);
+}
+
+/* Send a request with @out readable and @in writable bytes. */
+static inline void request_send(struct vm *vm, const void *req, __u32 out,
+				__u32 in)
 {
 	struct ring *r = &vm->request;
-	__s64 len;
 
 	memcpy(vm->ram + BUF, req, out);
 	memset(vm->ram + BUF + 0x1000, 0xee, in);
@@ -196,7 +224,16 @@ static inline __s64 request_raw(struct vm *vm, const void *req, __u32 out,
 	ring_desc(r, 1, BUF + 0x1000, in, VRING_DESC_F_WRITE, 0);
 	ring_add(r, 0);
 	ring_kick(r);
-	len = ring_wait(r);
+}
+
+/* The same, and wait: the used length, and the reply in @reply. */
+static inline __s64 request_raw(struct vm *vm, const void *req, __u32 out,
+				void *reply, __u32 in)
+{
+	__s64 len;
+
+	request_send(vm, req, out, in);
+	len = ring_wait(&vm->request);
 	memcpy(reply, vm->ram + BUF + 0x1000, in);
 	return len;
 }
