@@ -41,6 +41,14 @@ dkms-install:
 		$(DKMS_TREE)
 	dkms install virtio-iommu/$(VERSION)
 
+PREFIX ?= /usr/local
+
+.PHONY: tools-install
+tools-install:
+	install -D -m 755 tools/viommu/viommu $(DESTDIR)$(PREFIX)/sbin/viommu
+	install -D -m 644 tools/viommu/viommu.8 \
+		$(DESTDIR)$(PREFIX)/share/man/man8/viommu.8
+
 .PHONY: demo
 demo:
 	@tools/testing/vm/demo
@@ -60,6 +68,7 @@ help:
 	@echo 'make modules_install  install them under /lib/modules'
 	@echo 'make clean            remove what the build made'
 	@echo 'make dkms-install     have DKMS build them for every kernel installed'
+	@echo 'make tools-install    install the viommu command and its manual'
 	@echo 'make demo             a guest uses an assigned disk through both (root)'
 	@echo 'make check            run every test (root)'
 	@echo 'make style            run the style checks alone'

@@ -42,6 +42,7 @@ package_list()
 	qemu-system-data    firmware of the virtual machines
 	sparse              make style
 	shellcheck          make style
+	mandoc              make style
 	LIST
 	[ "$CODENAME" != trixie ] || echo "meson  QEMU build"
 }
