@@ -163,8 +163,11 @@ static inline void ring_kick(struct ring *r)
 /* The entry of which the device wants to be notified. */
 static inline __u16 ring_event(const struct ring *r)
 {
+	/* It lies behind the last entry of the used ring. */
+	void *event = &r->vring.used->ring[RING_NUM];
+
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return *(volatile __u16 *)&vring_avail_event(&r->vring);
+	return *(volatile __u16 *)event;
 }
 
 /* Does the device ask to be notified of the entry added last, of the next one? */
