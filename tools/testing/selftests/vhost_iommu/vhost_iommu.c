@@ -9,38 +9,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "kselftest_harness.h"
-
-#include "edu.h"
-#include "vm.h"
-
-#define EP		0x28
-#define RW		(VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE)
-#define DMA_RW		(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)
-
-#define EXPECT_ERRNO(err, expr)						\
-	do {								\
-		errno = 0;						\
-		EXPECT_EQ(-1, expr);					\
-		EXPECT_EQ(err, errno);					\
-	} while (0)
-
-#define EXPECT_STATUS(status, expr) EXPECT_EQ(VIRTIO_IOMMU_S_##status, expr)
-
-FIXTURE(vm)
-{
-	struct vm vm;
-};
-
-FIXTURE_SETUP(vm)
-{
-	ASSERT_EQ(0, vm_create(&self->vm));
-}
-
-FIXTURE_TEARDOWN(vm)
-{
-	vm_destroy(&self->vm);
-}
+#include "test.h"
 
 TEST(owner)
 {
@@ -129,9 +98,6 @@ TEST_F(vm, sizes)
 			TH_LOG("ioctl %#x: %s", cases[i].cmd, strerror(errno));
 	}
 }
-
-/* A copy of a structure with a change. */
-#define BUT(orig, change) ({ __typeof__(orig) c = (orig); change; c; })
 
 static int set_config(int fd, struct vhost_iommu_config config)
 {
@@ -514,42 +480,6 @@ TEST_F(vm, containers_not_claimed)
 	EXPECT_ERRNO(ENOENT, edu_add_endpoint(&edu, &self->vm, EP));
 	edu_close(&edu);
 }
-
-FIXTURE(edu)
-{
-	struct vm vm;
-	struct edu edu;
-	char *src, *dst;	/* pages of the guest's memory for DMA */
-};
-
-/* Guest-physical addresses, IOVAs of the guest's domain. */
-#define SRC_GPA		0x100000UL
-#define DST_GPA		0x101000UL
-#define SRC_IOVA	0x4000000UL
-#define DST_IOVA	0x4001000UL
-
-FIXTURE_SETUP(edu)
-{
-	if (!getenv("EDU"))
-		SKIP(return, "EDU is not set");
-	ASSERT_EQ(0, edu_create(&self->edu, &self->vm, EP));
-	self->src = self->vm.ram + SRC_GPA;
-	self->dst = self->vm.ram + DST_GPA;
-}
-
-FIXTURE_TEARDOWN(edu)
-{
-	if (!getenv("EDU"))
-		return;
-	edu_close(&self->edu);
-	vm_destroy(&self->vm);
-}
-
-/* By guest-physical addresses, by addresses of the guest's domain. */
-#define bypass_works() \
-	edu_writes(&self->edu, SRC_GPA, self->src, DST_GPA, self->dst)
-#define mapping_works() \
-	edu_writes(&self->edu, SRC_IOVA, self->src, DST_IOVA, self->dst)
 
 TEST_F(edu, domain)
 {
