@@ -151,6 +151,7 @@ static int ep_move(struct vhost_iommu_ep *ep, struct vhost_iommu_domain *domain)
 		return ret;
 	}
 
+	vhost_iommu_invalidate(ep, 0, U64_MAX);
 	if (old_hw)
 		vhost_iommu_hwdom_put(old_hw);
 	list_del_init(&ep->domain_list);
@@ -379,6 +380,15 @@ u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
 	return status;
 }
 
+/* Assigned endpoints have their IOTLB flushed, the VMM is to flush the others'. */
+static void invalidate(struct vhost_iommu_domain *domain, u64 start, u64 last)
+{
+	struct vhost_iommu_ep *ep;
+
+	list_for_each_entry(ep, &domain->endpoints, domain_list)
+		vhost_iommu_invalidate(ep, start, last);
+}
+
 /**
  * vhost_iommu_unmap() - UNMAP request
  * @vi: the instance
@@ -386,7 +396,8 @@ u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
  * @start: first I/O virtual address
  * @last: last I/O virtual address
  *
- * The caller has to call vhost_iommu_flush() before the guest learns of it.
+ * The caller has to call vhost_iommu_flush(), and wait for the VMM to acknowledge the
+ * invalidations, before the guest learns of it.
  *
  * Return: VIRTIO_IOMMU_S_OK, also if nothing is mapped; _NOENT for the domain;
  * _INVAL for a bypass domain or a range that is not one; _RANGE if a mapping would
@@ -397,6 +408,7 @@ u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
 	struct vhost_iommu_domain *domain;
 	struct vhost_iommu_mapping *m;
 	struct vhost_iommu_hwdom *hw;
+	u64 first = U64_MAX, end = 0;
 	u8 status;
 
 	assert_s2_read(vi);
@@ -412,9 +424,13 @@ u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
 	while ((m = vhost_iommu_mapping_find(&domain->mappings, start, last))) {
 		list_for_each_entry(hw, &domain->hwdoms, owner_list)
 			vhost_iommu_hwdom_unmap(hw, m);
+		first = min_t(u64, first, m->node.start);
+		end = m->node.last;
 		vhost_iommu_mapping_del(&domain->mappings, m);
 		vi->nr_mappings--;
 		cond_resched();
 	}
+	if (first <= end)
+		invalidate(domain, first, end);
 	return VIRTIO_IOMMU_S_OK;
 }

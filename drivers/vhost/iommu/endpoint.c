@@ -264,6 +264,7 @@ static void ep_remove(struct vhost_iommu_ep *ep)
 	/* A group that was behind the virtual IOMMU does not fall back to bypass. */
 	if (group && !group->owner)
 		vhost_iommu_group_block(group);
+	vhost_iommu_invalidate(ep, 0, U64_MAX);
 	xa_erase(&vi->endpoints, ep->id);
 	vi->nr_endpoints--;
 	ep_free(ep);
@@ -279,14 +280,17 @@ static void ep_remove(struct vhost_iommu_ep *ep)
 int vhost_iommu_ep_add(struct vhost_iommu *vi,
 		       const struct vhost_iommu_endpoint *arg)
 {
+	const u32 known = VHOST_IOMMU_ENDPOINT_VFIO | VHOST_IOMMU_ENDPOINT_NOTIFY;
 	struct vhost_iommu_region *vmm;
 	struct vhost_iommu_ep *ep;
 	int ret;
 
 	lockdep_assert_held(&vi->lock);
 
-	if (arg->flags & ~(u32)VHOST_IOMMU_ENDPOINT_VFIO || arg->reserved)
+	if (arg->flags & ~known || arg->reserved)
 		return -EOPNOTSUPP;
+	if (arg->flags == known)
+		return -EINVAL;
 	if (!(arg->flags & VHOST_IOMMU_ENDPOINT_VFIO) &&
 	    (arg->group_fd != -1 || arg->device))
 		return -EINVAL;
@@ -302,6 +306,7 @@ int vhost_iommu_ep_add(struct vhost_iommu *vi,
 	ep->vi = vi;
 	ep->id = arg->id;
 	ep->assigned = arg->flags & VHOST_IOMMU_ENDPOINT_VFIO;
+	ep->notify = arg->flags & VHOST_IOMMU_ENDPOINT_NOTIFY;
 	INIT_LIST_HEAD(&ep->domain_list);
 	INIT_LIST_HEAD(&ep->group_list);
 
@@ -393,6 +398,8 @@ int vhost_iommu_ep_set_bypass(struct vhost_iommu *vi, bool bypass)
 	lock_s2(vi);
 	vi->config.bypass = bypass;
 	xa_for_each(&vi->endpoints, id, ep) {
+		if (!ep->domain)
+			vhost_iommu_invalidate(ep, 0, U64_MAX);
 		if (ep->group)
 			ret = vhost_iommu_group_update(ep->group);
 		if (ret)
@@ -419,6 +426,35 @@ void vhost_iommu_ep_forget_device(struct vhost_iommu_device *dev)
 	dev->endpoint = NULL;
 }
 
+/*
+ * How far the answer can reach: a reserved region, which is returned, or the
+ * addresses between two.
+ */
+static const struct vhost_iommu_region *
+translate_bounds(const struct vhost_iommu_regions *resv,
+		 struct vhost_iommu_translate *tr)
+{
+	unsigned int i;
+
+	tr->start = 0;
+	tr->last = U64_MAX;
+	for (i = 0; i < resv->nr; i++) {
+		const struct vhost_iommu_region *r = &resv->r[i];
+
+		if (r->start > tr->iova) {
+			tr->last = r->start - 1;
+			return NULL;
+		}
+		if (r->last >= tr->iova) {
+			tr->start = r->start;
+			tr->last = r->last;
+			return r;
+		}
+		tr->start = r->last + 1;
+	}
+	return NULL;
+}
+
 static void translate_identity(struct vhost_iommu_translate *tr, u32 perm)
 {
 	tr->gpa = tr->iova;
@@ -432,13 +468,14 @@ static void translate_mapped(struct vhost_iommu_domain *domain,
 	struct vhost_iommu_mapping *m;
 
 	m = vhost_iommu_mapping_find(&domain->mappings, tr->iova, tr->last);
-	if (!m)
-		return;
-	if (m->node.start > tr->iova) {
-		tr->last = m->node.start - 1;
+	if (!m || m->node.start > tr->iova) {
+		tr->start = tr->iova;
+		if (m)
+			tr->last = m->node.start - 1;
 		return;
 	}
-	tr->last = min(tr->last, (u64)m->node.last);
+	tr->start = max_t(u64, tr->start, m->node.start);
+	tr->last = min_t(u64, tr->last, m->node.last);
 	tr->gpa = m->gpa + (tr->iova - m->node.start);
 	tr->perm = m->flags & (VIRTIO_IOMMU_MAP_F_READ |
 			       VIRTIO_IOMMU_MAP_F_WRITE);
@@ -463,22 +500,17 @@ int vhost_iommu_ep_translate(struct vhost_iommu *vi,
 		return -ENOENT;
 	tr->gpa = 0;
 	tr->perm = 0;
-	tr->last = U64_MAX;
 
-	r = vhost_iommu_regions_find(&ep->resv, tr->iova, U64_MAX);
-	if (r && r->start <= tr->iova) {
-		tr->last = r->last;
+	r = translate_bounds(&ep->resv, tr);
+	if (r) {
 		if (r->type == VIRTIO_IOMMU_RESV_MEM_T_MSI)
 			translate_identity(tr, VIRTIO_IOMMU_MAP_F_WRITE);
+	} else if (ep->domain ? ep->domain->bypass : vi->config.bypass) {
+		translate_identity(tr, rw);
+	} else if (ep->domain) {
+		translate_mapped(ep->domain, tr);
 	} else {
-		if (r)
-			tr->last = r->start - 1;
-		if (ep->domain ? ep->domain->bypass : vi->config.bypass)
-			translate_identity(tr, rw);
-		else if (ep->domain)
-			translate_mapped(ep->domain, tr);
-		else
-			reason = VIRTIO_IOMMU_FAULT_R_DOMAIN;
+		reason = VIRTIO_IOMMU_FAULT_R_DOMAIN;
 	}
 
 	if ((tr->flags & VHOST_IOMMU_TRANSLATE_REPORT) &&

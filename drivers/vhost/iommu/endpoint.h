@@ -19,6 +19,7 @@ struct vhost_iommu_hwdom;
  * @vi: the instance; constant
  * @id: number; constant
  * @assigned: a VFIO device, not an emulated one; constant
+ * @notify: the VMM keeps translations for it; constant
  * @resv: reserved regions; constant
  * @domain_list: entry in vhost_iommu_domain.endpoints; the instance's lock
  * @domain: the domain it is attached to, or NULL; the instance's lock and, if
@@ -32,6 +33,7 @@ struct vhost_iommu_ep {
 	struct vhost_iommu		*vi;
 	u32				id;
 	bool				assigned;
+	bool				notify;
 	struct vhost_iommu_regions	resv;
 
 	struct list_head		domain_list;

@@ -11,6 +11,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/poll.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -30,7 +31,8 @@
 #define ENDPOINT_ID_SIZE_VER0	offsetofend(struct vhost_iommu_endpoint_id, id)
 #define TRANSLATE_SIZE_VER0	offsetofend(struct vhost_iommu_translate, reserved)
 #define FAULT_SIZE_VER0		offsetofend(struct vhost_iommu_fault, address)
-#define STATS_SIZE_VER0		offsetofend(struct vhost_iommu_stats, mappings)
+#define STATS_SIZE_VER0		offsetofend(struct vhost_iommu_stats, invalidations)
+#define INVALIDATIONS_SIZE_VER0	offsetofend(struct vhost_iommu_invalidations, acked)
 
 #define VHOST_IOMMU_FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
 			      BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |	\
@@ -77,6 +79,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&vi->dirty);
 	xa_init(&vi->endpoints);
 	xa_init(&vi->domains);
+	init_waitqueue_head(&vi->invalidations.wait);
 	vi->poll_us = vhost_iommu_default_poll_us();
 	vhost_iommu_vring_init(&vi->vqs[VHOST_IOMMU_VQ_REQUEST], request_kick);
 	vhost_iommu_vring_init(&vi->vqs[VHOST_IOMMU_VQ_EVENT], event_kick);
@@ -275,6 +278,9 @@ static long set_running(struct vhost_iommu *vi, void __user *argp)
 		return -EFAULT;
 	switch (run) {
 	case 0:
+		/* What waits for an acknowledgment is done. */
+		if (vi->running)
+			vhost_iommu_publish_requests(vi);
 		vhost_iommu_stop(vi);
 		return 0;
 	case 1:
@@ -353,6 +359,19 @@ static long get_stats(struct vhost_iommu *vi, void __user *argp)
 	return return_arg(&stats, sizeof(stats), STATS_SIZE_VER0, argp);
 }
 
+static long get_invalidations(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_invalidations arg;
+	int ret;
+
+	ret = copy_arg(&arg, sizeof(arg), INVALIDATIONS_SIZE_VER0, argp) ?:
+	      vhost_iommu_get_invalidations(vi, &arg) ?:
+	      return_arg(&arg, sizeof(arg), INVALIDATIONS_SIZE_VER0, argp);
+	if (!ret)
+		vhost_iommu_took_invalidations(vi, arg.nr);
+	return ret;
+}
+
 /* How long to poll is asked for each queue, but faults are not polled for. */
 static long set_poll(struct vhost_iommu *vi, void __user *argp)
 {
@@ -417,6 +436,7 @@ static const struct {
 	{ VHOST_IOMMU_TRANSLATE,		translate },
 	{ VHOST_IOMMU_REPORT_FAULT,		report_fault },
 	{ VHOST_IOMMU_GET_STATS,		get_stats },
+	{ VHOST_IOMMU_GET_INVALIDATIONS,	get_invalidations },
 };
 
 static long dispatch(struct vhost_iommu *vi, unsigned int cmd, void __user *argp)
@@ -457,12 +477,21 @@ static long vhost_iommu_ioctl(struct file *file, unsigned int cmd,
 	return ret;
 }
 
+static __poll_t vhost_iommu_poll(struct file *file, poll_table *table)
+{
+	struct vhost_iommu *vi = file->private_data;
+
+	poll_wait(file, &vi->invalidations.wait, table);
+	return READ_ONCE(vi->invalidations.count) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
 static const struct file_operations vhost_iommu_fops = {
 	.owner		= THIS_MODULE,
 	.open		= vhost_iommu_open,
 	.release	= vhost_iommu_release,
 	.unlocked_ioctl	= vhost_iommu_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
+	.poll		= vhost_iommu_poll,
 	.llseek		= noop_llseek,
 };
 

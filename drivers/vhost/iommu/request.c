@@ -5,7 +5,8 @@
  * A buffer in which no status can be found, or whose type is unknown, goes back
  * with a used length of 0 (virtio 1.4, "Device operations"). Requests are handled in
  * batches: used entries are published once, after the IOTLB was flushed for all the
- * UNMAPs among them, and before the lock of stage 2 is dropped.
+ * UNMAPs among them and before the lock of stage 2 is dropped, or later, when the
+ * VMM has acknowledged what it had to forget (invalidation.c).
  */
 #include <linux/nospec.h>
 #include <linux/sched.h>
@@ -44,13 +45,39 @@ union request {
 	struct virtio_iommu_req_probe	probe;
 };
 
+/**
+ * vhost_iommu_publish_requests() - let the guest see which requests are done
+ * @vi: the instance, locked and running
+ *
+ * Context: in the VMM's address space.
+ */
+void vhost_iommu_publish_requests(struct vhost_iommu *vi)
+{
+	if (vhost_iommu_vring_publish(&vi->vqs[VHOST_IOMMU_VQ_REQUEST]))
+		vi->stats.signals++;
+}
+
+/**
+ * vhost_iommu_complete_requests() - the same, once the VMM has let go
+ * @vi: the instance, locked and running
+ *
+ * Return: false if there are invalidations that the VMM did not acknowledge. It
+ * wakes the worker when it has.
+ */
+bool vhost_iommu_complete_requests(struct vhost_iommu *vi)
+{
+	if (!vhost_iommu_invalidated(vi))
+		return false;
+	vhost_iommu_publish_requests(vi);
+	return true;
+}
+
 static void batch_end(struct batch *b)
 {
 	struct vhost_iommu_s2 *s2 = b->vi->s2;
 
 	vhost_iommu_flush(b->vi);
-	if (vhost_iommu_vring_publish(b->vr))
-		b->vi->stats.signals++;
+	vhost_iommu_complete_requests(b->vi);
 
 	if (s2 && b->lock == BATCH_READ)
 		up_read(&s2->lock);

@@ -57,6 +57,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "endpoints %llu\n", s.endpoints);
 	seq_printf(m, "domains %llu\n", s.domains);
 	seq_printf(m, "mappings %llu\n", s.mappings);
+	seq_printf(m, "invalidations %llu\n", s.invalidations);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

@@ -167,6 +167,26 @@ TRACE_EVENT(vhost_iommu_unmap,
 		  __entry->domain, __entry->start, __entry->last)
 );
 
+/* The VMM has to forget translations. */
+TRACE_EVENT(vhost_iommu_invalidate,
+	TP_PROTO(const struct vhost_iommu *vi, u32 endpoint, u64 start, u64 last),
+	TP_ARGS(vi, endpoint, start, last),
+	TP_STRUCT__entry(
+		__field(const void *, vi)
+		__field(u32, endpoint)
+		__field(u64, start)
+		__field(u64, last)
+	),
+	TP_fast_assign(
+		__entry->vi = vi;
+		__entry->endpoint = endpoint;
+		__entry->start = start;
+		__entry->last = last;
+	),
+	TP_printk("dev=%p endpoint=%#x iova=%#llx-%#llx", __entry->vi,
+		  __entry->endpoint, __entry->start, __entry->last)
+);
+
 #endif /* _VHOST_IOMMU_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

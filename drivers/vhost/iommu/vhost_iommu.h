@@ -42,6 +42,7 @@
 #include <linux/xarray.h>
 #include <uapi/linux/vhost_iommu.h>
 
+#include "invalidation.h"
 #include "memtable.h"
 #include "vring.h"
 
@@ -87,6 +88,7 @@ enum vhost_iommu_work {
  * @nr_domains: entries of @domains; @lock
  * @nr_mappings: mappings of all domains; @lock
  * @dirty: hardware domains with IOTLB entries to flush; @lock and s2.lock
+ * @invalidations: what the VMM has to forget; @lock
  * @stats: counters but for those that are derived when read; @lock
  * @kicks: atomic, counted where no mutex can be taken
  * @fault_lock: protects the five below
@@ -121,6 +123,8 @@ struct vhost_iommu {
 	u64				nr_mappings;
 	struct list_head		dirty;
 
+	struct vhost_iommu_invalidation_queue	invalidations;
+
 	struct vhost_iommu_stats	stats;
 	atomic64_t			kicks;
 
@@ -151,6 +155,8 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work);
 
 /* request.c */
 int vhost_iommu_handle_requests(struct vhost_iommu *vi);
+bool vhost_iommu_complete_requests(struct vhost_iommu *vi);
+void vhost_iommu_publish_requests(struct vhost_iommu *vi);
 
 /* fault.c */
 void vhost_iommu_report_fault(struct vhost_iommu *vi, u8 reason, u32 flags,

@@ -53,8 +53,11 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 static void serve_requests(struct vhost_iommu *vi)
 {
 	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
-	int n = vhost_iommu_handle_requests(vi);
+	int n;
 
+	if (!vhost_iommu_complete_requests(vi))
+		return;
+	n = vhost_iommu_handle_requests(vi);
 	if (n < 0)
 		return;
 	if (n) {

@@ -15,7 +15,9 @@
  *     maps into it with VFIO_IOMMU_MAP_DMA is stage 2, guest-physical to host;
  *  4. VHOST_IOMMU_ADD_ENDPOINT for each device behind the IOMMU, at any time;
  *  5. VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE and the VHOST_SET_VRING_* ioctls
- *     when the guest's driver is ready, then VHOST_IOMMU_SET_RUNNING.
+ *     when the guest's driver is ready, then VHOST_IOMMU_SET_RUNNING;
+ *  6. VHOST_IOMMU_GET_INVALIDATIONS whenever poll() says so, if a device that the
+ *     VMM emulates keeps what VHOST_IOMMU_TRANSLATE told it.
  *
  * Of the generic ioctls of <linux/vhost.h> these are known: GET_FEATURES,
  * SET_FEATURES, SET_OWNER, SET_MEM_TABLE, SET_VRING_NUM, SET_VRING_ADDR,
@@ -105,7 +107,9 @@ struct vhost_iommu_config {
  * VHOST_IOMMU_SET_RUNNING - start or stop the queues
  *
  * Takes a pointer to an int: 1 starts, 0 stops. Stopping returns after the last
- * request was completed; domains and mappings stay.
+ * request was completed; domains and mappings stay. It does not wait for an
+ * acknowledgment: invalidations that are left have to be handled before the guest
+ * goes on.
  *
  * Errors: EINVAL if VIRTIO_F_VERSION_1 was not accepted, or a queue has no ring,
  * size or kick; EFAULT if a ring is not accessible; ENOMEM.
@@ -136,11 +140,13 @@ struct vhost_iommu_region {
 
 /* The endpoint is a VFIO device; without it, one that the VMM emulates. */
 #define VHOST_IOMMU_ENDPOINT_VFIO	(1 << 0)
+/* The VMM keeps translations for it: VHOST_IOMMU_GET_INVALIDATIONS. */
+#define VHOST_IOMMU_ENDPOINT_NOTIFY	(1 << 1)
 
 /**
  * struct vhost_iommu_endpoint - a device behind the IOMMU
  * @size: sizeof(struct vhost_iommu_endpoint)
- * @flags: 0 or VHOST_IOMMU_ENDPOINT_VFIO
+ * @flags: 0, VHOST_IOMMU_ENDPOINT_VFIO or VHOST_IOMMU_ENDPOINT_NOTIFY
  * @id: the endpoint's number, as VIOT or the device tree tells it to the guest
  * @group_fd: the VFIO group of the device; -1 for an emulated one
  * @device: user pointer to the device's name, as in VFIO_GROUP_GET_DEVICE_FD; 0
@@ -174,10 +180,10 @@ struct vhost_iommu_endpoint {
  * configuration.
  *
  * Errors: EEXIST if @id or the device has been added; ENOENT if the device is not
- * open in a claimed container of this process; EBADF for @group_fd; EINVAL for a
- * region that ends before it starts or has an unknown type; ENOSPC if the regions
- * do not fit into probe_size; ERANGE if the physical IOMMU cannot map the
- * granule of the configuration; E2BIG for too many regions; ENOMEM.
+ * open in a claimed container of this process; EBADF for @group_fd; EINVAL for both
+ * flags together, for a region that ends before it starts or has an unknown type;
+ * ENOSPC if the regions do not fit into probe_size; ERANGE if the physical IOMMU
+ * cannot map the granule of the configuration; E2BIG for too many regions; ENOMEM.
  */
 #define VHOST_IOMMU_ADD_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0xa5)
 
@@ -212,8 +218,10 @@ struct vhost_iommu_endpoint_id {
  * @access: what the endpoint wants to do, VIRTIO_IOMMU_MAP_F_READ and _WRITE
  * @iova: the address to translate
  * @gpa: out: the guest-physical address of @iova
- * @last: out: the answer holds up to this I/O virtual address, with consecutive
- *	guest-physical ones; if nothing is mapped at @iova, nothing is up to here
+ * @start: out: the answer holds from this I/O virtual address on, with consecutive
+ *	guest-physical ones
+ * @last: out: it holds up to this one; if nothing is mapped at @iova, nothing is up
+ *	to here
  * @perm: out: what is allowed, VIRTIO_IOMMU_MAP_F_READ and _WRITE; 0 if nothing is
  * @reserved: must be 0
  */
@@ -224,6 +232,7 @@ struct vhost_iommu_translate {
 	__u32 access;
 	__aligned_u64 iova;
 	__aligned_u64 gpa;
+	__aligned_u64 start;
 	__aligned_u64 last;
 	__u32 perm;
 	__u32 reserved;
@@ -233,7 +242,9 @@ struct vhost_iommu_translate {
  * VHOST_IOMMU_TRANSLATE - translate an address for a device the VMM emulates
  *
  * Takes and fills a struct vhost_iommu_translate. An address that is not mapped is
- * no error of the ioctl: @perm is 0 then.
+ * no error of the ioctl: @perm is 0 then. A VMM that keeps the answer sets
+ * VHOST_IOMMU_ENDPOINT_NOTIFY, and keeps only answers with a @perm: what a MAP adds
+ * is not told.
  *
  * Errors: ENOENT if there is no such endpoint.
  */
@@ -284,6 +295,7 @@ struct vhost_iommu_fault {
  * @endpoints: endpoints now
  * @domains: domains now
  * @mappings: mappings now
+ * @invalidations: records queued for VHOST_IOMMU_GET_INVALIDATIONS
  */
 struct vhost_iommu_stats {
 	__u32 size;
@@ -302,6 +314,7 @@ struct vhost_iommu_stats {
 	__aligned_u64 endpoints;
 	__aligned_u64 domains;
 	__aligned_u64 mappings;
+	__aligned_u64 invalidations;
 };
 
 /**
@@ -310,5 +323,60 @@ struct vhost_iommu_stats {
  * Fills a struct vhost_iommu_stats, of which only @size is read.
  */
 #define VHOST_IOMMU_GET_STATS		_IO(VHOST_IOMMU_TYPE, 0xa9)
+
+/* Of every endpoint: there were more records than the kernel keeps. */
+#define VHOST_IOMMU_INVALIDATION_ALL	(1 << 0)
+
+/**
+ * struct vhost_iommu_invalidation - translations that hold no longer
+ * @endpoint: number of the endpoint; 0 with VHOST_IOMMU_INVALIDATION_ALL
+ * @flags: 0 or VHOST_IOMMU_INVALIDATION_ALL
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ * @sequence: what to acknowledge, 1 or more and ascending
+ */
+struct vhost_iommu_invalidation {
+	__u32 endpoint;
+	__u32 flags;
+	__aligned_u64 start;
+	__aligned_u64 last;
+	__aligned_u64 sequence;
+};
+
+/**
+ * struct vhost_iommu_invalidations - acknowledge invalidations and take the next
+ * @size: sizeof(struct vhost_iommu_invalidations)
+ * @nr: in: room in @records; out: how many were written
+ * @records: user pointer to an array of struct vhost_iommu_invalidation
+ * @acked: every record up to this @sequence has been handled; 0 for none
+ */
+struct vhost_iommu_invalidations {
+	__u32 size;
+	__u32 nr;
+	__aligned_u64 records;
+	__aligned_u64 acked;
+};
+
+/**
+ * VHOST_IOMMU_GET_INVALIDATIONS - what the VMM has to forget
+ *
+ * Takes and fills a struct vhost_iommu_invalidations; never waits. Each record is
+ * handed out once, in order of @sequence, and poll() reports POLLIN while there is
+ * one. To handle it is to drop the translations of the range that were kept for
+ * the endpoint and to have ended what was begun with them.
+ *
+ * Records tell of endpoints with VHOST_IOMMU_ENDPOINT_NOTIFY: what an UNMAP took
+ * away; and all addresses, when the endpoint was attached, detached, removed, or
+ * has no domain and @bypass of the configuration changed. Requests of the guest
+ * are completed once every record was acknowledged. The ioctls do not wait for
+ * that: a VMM handles the records after VHOST_IOMMU_RESET, _SET_CONFIG,
+ * _REMOVE_ENDPOINT and _SET_RUNNING before it tells the guest that they are done.
+ *
+ * One thread at a time should take and acknowledge. A VMM that does not keeps its
+ * guest waiting, and nobody else: all other ioctls work meanwhile.
+ *
+ * Errors: EINVAL if @acked was not handed out yet.
+ */
+#define VHOST_IOMMU_GET_INVALIDATIONS	_IO(VHOST_IOMMU_TYPE, 0xaa)
 
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

@@ -55,6 +55,7 @@ static int request_test_init(struct kunit *test)
 	INIT_LIST_HEAD(&vi->dirty);
 	xa_init(&vi->endpoints);
 	xa_init(&vi->domains);
+	init_waitqueue_head(&vi->invalidations.wait);
 	guest_ring(t->g, &vi->vqs[VHOST_IOMMU_VQ_REQUEST]);
 	vi->mem = t->g->mem;
 	vi->features = ~0ULL;
@@ -465,8 +466,8 @@ static void request_limits(struct kunit *test)
 	EXPECT_STATUS(test, OK, detach(test, 1, EP_A));
 }
 
-static void expect_translation(struct kunit *test, u64 iova, u64 gpa, u64 last,
-			       u32 perm)
+static void expect_translation(struct kunit *test, u64 iova, u64 gpa, u64 start,
+			       u64 last, u32 perm)
 {
 	struct request_test *t = test->priv;
 	struct vhost_iommu_translate tr = { .endpoint = EP_A, .iova = iova };
@@ -475,6 +476,7 @@ static void expect_translation(struct kunit *test, u64 iova, u64 gpa, u64 last,
 	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_ep_translate(&t->vi, &tr));
 	mutex_unlock(&t->vi.lock);
 	KUNIT_EXPECT_EQ(test, tr.perm, perm);
+	KUNIT_EXPECT_EQ(test, tr.start, start);
 	KUNIT_EXPECT_EQ(test, tr.last, last);
 	if (perm)
 		KUNIT_EXPECT_EQ(test, tr.gpa, gpa);
@@ -490,21 +492,79 @@ static void request_translate(struct kunit *test)
 	mutex_unlock(&t->vi.lock);
 
 	/* Bypass by configuration, by domain; reserved addresses never. */
-	expect_translation(test, 0x5123, 0x5123, RESV_START - 1, RW);
-	expect_translation(test, RESV_START + 4, 0, RESV_LAST, 0);
+	expect_translation(test, 0x5123, 0x5123, 0, RESV_START - 1, RW);
+	expect_translation(test, RESV_START + 4, 0, RESV_START, RESV_LAST, 0);
 	t->vi.config.bypass = 0;
-	expect_translation(test, 0x5123, 0, RESV_START - 1, 0);
+	expect_translation(test, 0x5123, 0, 0, RESV_START - 1, 0);
 	EXPECT_STATUS(test, OK,
 		      attach(test, 3, EP_A, VIRTIO_IOMMU_ATTACH_F_BYPASS));
-	expect_translation(test, RESV_LAST + 1, RESV_LAST + 1, U64_MAX, RW);
+	expect_translation(test, RESV_LAST + 3, RESV_LAST + 3, RESV_LAST + 1,
+			   U64_MAX, RW);
 
 	EXPECT_STATUS(test, OK, attach(test, 1, EP_A, 0));
 	EXPECT_STATUS(test, OK, map(test, 1, 0x5000, 0x6fff, 0x90000,
 				    VIRTIO_IOMMU_MAP_F_READ));
-	expect_translation(test, 0x5123, 0x90123, 0x6fff,
+	expect_translation(test, 0x5123, 0x90123, 0x5000, 0x6fff,
 			   VIRTIO_IOMMU_MAP_F_READ);
-	expect_translation(test, 0x4000, 0, 0x4fff, 0);
-	expect_translation(test, 0x7000, 0, RESV_START - 1, 0);
+	expect_translation(test, 0x4000, 0, 0x4000, 0x4fff, 0);
+	expect_translation(test, 0x7000, 0, 0x7000, RESV_START - 1, 0);
+}
+
+static unsigned int take_invalidations(struct kunit *test, u64 acked,
+				       struct vhost_iommu_invalidation *record)
+{
+	struct request_test *t = test->priv;
+	struct vhost_iommu_invalidations arg = {
+		.nr = 1, .records = t->g->base + GUEST_BUF + 0x2000,
+		.acked = acked,
+	};
+
+	mutex_lock(&t->vi.lock);
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_get_invalidations(&t->vi, &arg));
+	vhost_iommu_took_invalidations(&t->vi, arg.nr);
+	vhost_iommu_complete_requests(&t->vi);
+	mutex_unlock(&t->vi.lock);
+	if (arg.nr)
+		guest_read(t->g, GUEST_BUF + 0x2000, record, sizeof(*record));
+	return arg.nr;
+}
+
+/* The guest sees no used entry before the VMM has forgotten. */
+static void request_invalidation(struct kunit *test)
+{
+	struct request_test *t = test->priv;
+	const struct virtio_iommu_req_unmap req = {
+		.head.type = VIRTIO_IOMMU_T_UNMAP,
+		.domain = cpu_to_le32(1),
+		.virt_end = cpu_to_le64(U64_MAX),
+	};
+	struct vhost_iommu_invalidation r;
+	struct vhost_iommu_ep *ep;
+
+	EXPECT_STATUS(test, OK, attach(test, 1, EP_A, 0));
+	EXPECT_STATUS(test, OK, map(test, 1, 0x3000, 0x3fff, 0, RW));
+	EXPECT_STATUS(test, OK, map(test, 1, 0x8000, 0x8fff, 0, RW));
+	ep = xa_load(&t->vi.endpoints, EP_A);
+	ep->notify = true;
+
+	guest_write(t->g, GUEST_BUF, &req, sizeof(req));
+	guest_desc(t->g, GUEST_DESC, 0, GUEST_BUF, 28, VRING_DESC_F_NEXT, 1);
+	guest_desc(t->g, GUEST_DESC, 1, GUEST_BUF + 0x1000, 4,
+		   VRING_DESC_F_WRITE, 0);
+	guest_avail(t->g, 0);
+	mutex_lock(&t->vi.lock);
+	KUNIT_EXPECT_EQ(test, 1, vhost_iommu_handle_requests(&t->vi));
+	KUNIT_EXPECT_FALSE(test, vhost_iommu_complete_requests(&t->vi));
+	mutex_unlock(&t->vi.lock);
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), t->nr_used);
+
+	KUNIT_ASSERT_EQ(test, 1, take_invalidations(test, 0, &r));
+	KUNIT_EXPECT_EQ(test, r.endpoint, EP_A);
+	KUNIT_EXPECT_EQ(test, r.start, 0x3000);
+	KUNIT_EXPECT_EQ(test, r.last, 0x8fff);
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), t->nr_used);
+	KUNIT_EXPECT_EQ(test, 0, take_invalidations(test, r.sequence, &r));
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), ++t->nr_used);
 }
 
 static struct kunit_case request_test_cases[] = {
@@ -522,6 +582,7 @@ static struct kunit_case request_test_cases[] = {
 	KUNIT_CASE(request_no_status),
 	KUNIT_CASE(request_limits),
 	KUNIT_CASE(request_translate),
+	KUNIT_CASE(request_invalidation),
 	{}
 };
 

@@ -49,6 +49,7 @@ TEST_F(vm, sizes)
 		struct vhost_iommu_translate	tr;
 		struct vhost_iommu_fault	fault;
 		struct vhost_iommu_stats	stats;
+		struct vhost_iommu_invalidations	inv;
 		char				bytes[512];
 	} arg;
 	const struct {
@@ -63,6 +64,7 @@ TEST_F(vm, sizes)
 		{ VHOST_IOMMU_REPORT_FAULT, sizeof(arg.fault) },
 		{ VHOST_IOMMU_REMOVE_ENDPOINT, sizeof(arg.id) },
 		{ VHOST_IOMMU_GET_STATS, sizeof(arg.stats), true },
+		{ VHOST_IOMMU_GET_INVALIDATIONS, sizeof(arg.inv) },
 	};
 	struct vhost_iommu_config config = { .size = sizeof(config) };
 	unsigned int i;
@@ -198,7 +200,7 @@ TEST_F(vm, endpoints)
 	}, vfio = good;
 	int fd = self->vm.fd;
 
-	EXPECT_ERRNO(EOPNOTSUPP, add_endpoint(fd, BUT(good, c.flags = 2)));
+	EXPECT_ERRNO(EOPNOTSUPP, add_endpoint(fd, BUT(good, c.flags = 4)));
 	EXPECT_ERRNO(EOPNOTSUPP, add_endpoint(fd, BUT(good, c.reserved = 1)));
 	EXPECT_ERRNO(EINVAL, add_endpoint(fd, BUT(good, c.group_fd = 0)));
 	EXPECT_ERRNO(E2BIG, add_endpoint(fd, BUT(good, c.nr_regions = 65)));

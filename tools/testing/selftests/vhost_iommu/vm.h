@@ -299,6 +299,42 @@ static inline int add_emulated(struct vm *vm, __u32 id)
 	return ioctl(vm->fd, VHOST_IOMMU_ADD_ENDPOINT, &ep);
 }
 
+/* One whose translations the VMM keeps. */
+static inline int add_notified(struct vm *vm, __u32 id)
+{
+	struct vhost_iommu_endpoint ep = {
+		.size = sizeof(ep), .id = id, .group_fd = -1,
+		.flags = VHOST_IOMMU_ENDPOINT_NOTIFY,
+	};
+
+	return ioctl(vm->fd, VHOST_IOMMU_ADD_ENDPOINT, &ep);
+}
+
+/* Acknowledge, and take up to @nr records: how many there were, or -1. */
+static inline int invalidations(struct vm *vm, __u64 acked,
+				struct vhost_iommu_invalidation *records,
+				__u32 nr)
+{
+	struct vhost_iommu_invalidations arg = {
+		.size = sizeof(arg), .nr = nr, .records = (uintptr_t)records,
+		.acked = acked,
+	};
+
+	if (ioctl(vm->fd, VHOST_IOMMU_GET_INVALIDATIONS, &arg))
+		return -1;
+	return arg.nr;
+}
+
+/* Wait for a record and take it; false if there is none. */
+static inline bool invalidation(struct vm *vm,
+				struct vhost_iommu_invalidation *record)
+{
+	struct pollfd p = { .fd = vm->fd, .events = POLLIN };
+
+	return poll(&p, 1, 10000) == 1 && p.revents == POLLIN &&
+	       invalidations(vm, 0, record, 1) == 1;
+}
+
 static inline int remove_endpoint(struct vm *vm, __u32 id)
 {
 	struct vhost_iommu_endpoint_id ep = { .size = sizeof(ep), .id = id };
