@@ -270,6 +270,12 @@ static long claim_containers(struct vhost_iommu *vi, void __user *argp)
 	return 0;
 }
 
+static long release_containers(struct vhost_iommu *vi, void __user *argp)
+{
+	vhost_iommu_unclaim(vi);
+	return 0;
+}
+
 static long set_running(struct vhost_iommu *vi, void __user *argp)
 {
 	int run;
@@ -437,6 +443,7 @@ static const struct {
 	{ VHOST_IOMMU_REPORT_FAULT,		report_fault },
 	{ VHOST_IOMMU_GET_STATS,		get_stats },
 	{ VHOST_IOMMU_GET_INVALIDATIONS,	get_invalidations },
+	{ VHOST_IOMMU_RELEASE_CONTAINERS,	release_containers },
 };
 
 static long dispatch(struct vhost_iommu *vi, unsigned int cmd, void __user *argp)

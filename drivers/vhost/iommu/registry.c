@@ -46,6 +46,17 @@ void vhost_iommu_claim(struct vhost_iommu *vi)
 }
 
 /**
+ * vhost_iommu_unclaim() - leave further containers of the owner to others
+ * @vi: an instance that is registered
+ */
+void vhost_iommu_unclaim(struct vhost_iommu *vi)
+{
+	mutex_lock(&vhost_iommu_registry);
+	vi->claims = false;
+	mutex_unlock(&vhost_iommu_registry);
+}
+
+/**
  * vhost_iommu_claimed() - does a process want us to serve its containers?
  * @mm: its address space
  */

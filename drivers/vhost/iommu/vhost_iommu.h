@@ -141,6 +141,7 @@ struct vhost_iommu {
 void vhost_iommu_register(struct vhost_iommu *vi);
 void vhost_iommu_unregister(struct vhost_iommu *vi);
 void vhost_iommu_claim(struct vhost_iommu *vi);
+void vhost_iommu_unclaim(struct vhost_iommu *vi);
 bool vhost_iommu_claimed(struct mm_struct *mm);
 int vhost_iommu_register_s2(struct vhost_iommu_s2 *s2);
 void vhost_iommu_unregister_s2(struct vhost_iommu_s2 *s2);

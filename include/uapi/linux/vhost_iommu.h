@@ -379,4 +379,12 @@ struct vhost_iommu_invalidations {
  */
 #define VHOST_IOMMU_GET_INVALIDATIONS	_IO(VHOST_IOMMU_TYPE, 0xaa)
 
+/**
+ * VHOST_IOMMU_RELEASE_CONTAINERS - take back VHOST_IOMMU_CLAIM_CONTAINERS
+ *
+ * No argument. A container that is served stays so; the next one is left to
+ * vfio_iommu_type1, unless another instance of the process claims it.
+ */
+#define VHOST_IOMMU_RELEASE_CONTAINERS	_IO(VHOST_IOMMU_TYPE, 0xab)
+
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

@@ -481,6 +481,16 @@ TEST_F(vm, containers_not_claimed)
 	ASSERT_EQ(0, edu_open_device(&edu));
 	EXPECT_ERRNO(ENOENT, edu_add_endpoint(&edu, &self->vm, EP));
 	edu_close(&edu);
+
+	/* Nor one that has taken its claim back. */
+	EXPECT_EQ(0, ioctl(self->vm.fd, VHOST_IOMMU_CLAIM_CONTAINERS));
+	EXPECT_EQ(0, ioctl(self->vm.fd, VHOST_IOMMU_RELEASE_CONTAINERS));
+	ASSERT_EQ(0, edu_open_group(&edu));
+	ASSERT_EQ(0, edu_set_container(&edu));
+	EXPECT_EQ(1, ioctl(edu.container, VFIO_CHECK_EXTENSION,
+			   VFIO_UPDATE_VADDR));
+	close(edu.group);
+	close(edu.container);
 }
 
 TEST_F(edu, domain)
