@@ -57,6 +57,10 @@ demo:
 check:
 	@tools/testing/check
 
+.PHONY: bench
+bench:
+	@tools/testing/bench/run
+
 .PHONY: style
 style:
 	@tools/testing/check style
@@ -71,4 +75,5 @@ help:
 	@echo 'make tools-install    install the viommu command and its manual'
 	@echo 'make demo             a guest uses an assigned disk through both (root)'
 	@echo 'make check            run every test (root)'
+	@echo 'make bench            measure both against what there is otherwise (root)'
 	@echo 'make style            run the style checks alone'

@@ -27,7 +27,9 @@
 #include <linux/vhost_iommu.h>
 
 #define RAM_SIZE	(4UL << 20)
+#ifndef RING_NUM
 #define RING_NUM	16
+#endif
 #define REQUEST_RING	0x0
 #define EVENT_RING	0x4000
 #define BUF		0x8000

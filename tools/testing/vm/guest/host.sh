@@ -3,7 +3,8 @@
 #
 # What the jobs of the host machine use: its devices and the guest it runs.
 #
-# Settings: VHOST (on or off), GUEST_MEM (MiB), NONCE.
+# Settings: VHOST (on or off), GUEST_MEM (MiB), GUEST_IOMMU (a device of QEMU or
+# nothing), GUEST_APPEND (for the guest's kernel), NONCE.
 
 # shellcheck disable=SC2034,SC2154
 GUEST_REPORT=/run/guest.report
@@ -12,6 +13,9 @@ GUEST_TRACE=/run/guest.trace
 guest_pid=
 # A guest that panics is gone, unless a job wants it to come back.
 guest_options=-no-reboot
+guest_smp=1
+# The requests that QEMU is to count, see guest_requests().
+guest_traces='attach detach map unmap fill_resv_property'
 
 # pci_find VENDOR DEVICE: the address of the first such function.
 pci_find()
@@ -58,10 +62,12 @@ guest_start()
 {
 	local address name devices='' traces=''
 
+	# The IOMMU comes before what is behind it.
+	[ -z "$GUEST_IOMMU" ] || devices="-device $GUEST_IOMMU"
 	for address; do
 		devices="$devices -device vfio-pci,host=$address"
 	done
-	for name in attach detach map unmap fill_resv_property; do
+	for name in $guest_traces; do
 		traces="$traces -trace virtio_iommu_$name"
 	done
 	: > $GUEST_REPORT
@@ -72,16 +78,16 @@ guest_start()
 	qemu-system-x86_64 -nodefaults -no-user-config -display none \
 		$guest_options \
 		-M q35,sata=off,smbus=off,i8042=off -accel kvm -cpu host \
-		-m "$GUEST_MEM" -mem-path /dev/hugepages -mem-prealloc \
+		-smp "$guest_smp" -m "$GUEST_MEM" -mem-path /dev/hugepages -mem-prealloc \
 		-L /firmware -bios qboot.rom \
 		-kernel /boot/vmlinuz -initrd /boot/guest.img \
 		-append "console=ttyS0 loglevel=5 panic=-1 panic_on_warn=1 oops=panic hugepages=1 $GUEST_APPEND" \
 		-serial "file:$(port guest-console)" \
-		-device "virtio-iommu-pci$GUEST_IOMMU" \
+		$devices \
 		-device virtio-serial-pci \
 		-chardev file,id=report,path=$GUEST_REPORT \
 		-device virtserialport,chardev=report,name=report \
-		$devices $traces -D $GUEST_TRACE &
+		$traces -D $GUEST_TRACE &
 	guest_pid=$!
 }
 

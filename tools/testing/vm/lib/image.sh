@@ -50,13 +50,30 @@ image_modules()
 	done
 }
 
-# image_program ROOT PROGRAM: with its libraries.
+# image_intree ROOT KERNEL: a second order, with the kernel's own virtio_iommu in
+# place of ours.
+image_intree()
+{
+	local root=$1 kernel=$2 file
+
+	file=$(modprobe -d "$kernel" -S "$(cat "$kernel/release")" \
+		--show-depends virtio_iommu | awk 'END { print $2 }')
+	case $file in
+	*.xz)	xz -dc "$file" ;;
+	*)	cat "$file" ;;
+	esac > "$root/modules/virtio_iommu_intree.ko"
+	sed 's/^virtio_iommu.ko$/virtio_iommu_intree.ko/' \
+		"$root/modules/order" > "$root/modules/intree"
+}
+
+# image_program ROOT PROGRAM: with its libraries, if it is not static.
 image_program()
 {
 	local root=$1 program=$2 library
 
 	cp "$program" "$root/bin/"
-	ldd "$program" | grep -o '/[^ ]*' | while read -r library; do
+	{ ldd "$program" 2>&1 || true; } |
+		sed -n 's|^[^/]*\(/[^ ]*\) (.*|\1|p' | while read -r library; do
 		mkdir -p "$root${library%/*}"
 		cp -L "$library" "$root$library"
 	done

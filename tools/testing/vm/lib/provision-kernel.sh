@@ -163,6 +163,38 @@ build_modules()
 	rm -rf "$tmp/tree"
 }
 
+inputs_bench()
+{
+	"$0" kernel
+	"$0" source
+	(cd "$TOP" && digest include/uapi tools/testing/bench/*[ce] \
+		tools/testing/selftests/vhost_iommu)
+	gcc --version | head -n 1
+}
+
+# The benchmark that the kernel has for dma_map and dma_unmap, which Debian does
+# not build, its program, and ours for the host.
+build_bench()
+{
+	local tmp=$1 kernel source
+
+	kernel=$("$0" kernel)
+	source=$("$0" source)
+	mkdir -p "$tmp/module" "$tmp/include/linux"
+	cp "$source/kernel/dma/map_benchmark.c" \
+		"$TOP/tools/testing/bench/map_benchmark_module.c" "$tmp/module"
+	echo "obj-m := map_benchmark_module.o" > "$tmp/module/Kbuild"
+	logged "$tmp/log" make -C "$kernel/build" M="$tmp/module" modules
+	mv "$tmp/module/map_benchmark_module.ko" "$tmp"
+	find "$source/include" -path '*/linux/map_benchmark.h' \
+		-exec cp -t "$tmp/include/linux" {} +
+	logged "$tmp/log" gcc -O2 -static -idirafter "$tmp/include" \
+		-o "$tmp/dma_map_benchmark" \
+		"$source/tools/testing/selftests/dma/dma_map_benchmark.c"
+	logged "$tmp/log" make -C "$TOP/tools/testing/bench" OUTPUT="$tmp"
+	rm -rf "$tmp/module" "$tmp/include"
+}
+
 inputs_testmodules()
 {
 	tree_inputs

@@ -47,11 +47,20 @@ package_list()
 	[ "$CODENAME" != trixie ] || echo "meson  QEMU build"
 }
 
+bench_package_list()
+{
+	cat <<-LIST
+	fio                 make bench, in the guest
+	gnuplot-nox         make bench, the chart
+	LIST
+}
+
 installed()
 {
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# install_packages LIST: LIST is a function that prints one
 install_packages()
 {
 	local package reason missing=()
@@ -60,7 +69,7 @@ install_packages()
 		installed "$package" && continue
 		say "$package is missing ($reason)"
 		missing+=("$package")
-	done < <(package_list)
+	done < <("$1")
 	[ ${#missing[@]} -gt 0 ] || return 0
 
 	[ "$(id -u)" = 0 ] ||

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# The benchmarks, host side: those without a guest, then guest after guest, a
+# different virtual IOMMU in each. A "fact column NAME" says whose figures follow.
+#
+# Settings: COLUMNS, ROUNDS, GUEST_FIGURES, HOST_FIGURES, SECONDS_EACH, IDLE (no
+# for not).
+
+# shellcheck source=tools/testing/vm/guest/host.sh
+. /lib/host.sh
+
+poll=/sys/module/vhost_iommu/parameters/poll_us
+
+# guest_column NAME: sets up what a guest of that column gets.
+guest_column()
+{
+	local order=order strict=1
+
+	guest_smp=1
+	figures=$GUEST_FIGURES
+	GUEST_IOMMU=
+	case $1 in
+	none)		;;
+	qemu)		GUEST_IOMMU=virtio-iommu-pci order=intree ;;
+	intel)		GUEST_IOMMU=intel-iommu,caching-mode=on,intremap=off ;;
+	*)		GUEST_IOMMU=virtio-iommu-pci,vhost=on ;;
+	esac
+	case $1 in
+	intree)		order=intree ;;
+	lazy)		strict=0 figures=map_1,read_4k ;;
+	threads)	guest_smp=4 figures=map_1,map_4threads ;;
+	esac
+	case $1 in
+	nopoll)		echo 0 > $poll ;;
+	*)		echo "$poll_default" > $poll ;;
+	esac
+	GUEST_APPEND="intel_iommu=on iommu.strict=$strict ORDER=$order"
+	GUEST_APPEND="$GUEST_APPEND FIGURES=$figures SECONDS_EACH=$SECONDS_EACH"
+}
+
+guest_figures()
+{
+	guest_column "$1"
+	fact column "$1"
+	guest_start "$nvme" "$edu"
+	guest_follow 120 || fail "$1: the guest reaches its end" "see the console"
+	guest_kill
+}
+
+# host_figures COLUMN NAME...
+host_figures()
+{
+	local column=$1 name
+
+	shift
+	fact column "$column"
+	for name; do
+		EDU=$edu host-bench "$name" > /run/figures ||
+			fail "host-bench $name" "see the console"
+		while read -r line; do
+			fact "$line"
+		done < /run/figures
+	done
+}
+
+bench()
+{
+	local round=0 column
+
+	note "host is up"
+	poll_default=$(cat $poll)
+	nvme=$(pci_find 1b36 0010)
+	edu=$(pci_find 1234 11e8)
+	pci_to_vfio "$nvme" || fail "vfio-pci takes the disk" "not bound"
+	pci_to_vfio "$edu" || fail "vfio-pci takes the edu device" "not bound"
+	# shellcheck disable=SC2034
+	guest_traces=
+	while [ $round -lt "$ROUNDS" ]; do
+		round=$((round + 1))
+		note "round $round of $ROUNDS"
+		# shellcheck disable=SC2086
+		host_figures host $HOST_FIGURES
+		for column in $COLUMNS; do
+			guest_figures "$column"
+		done
+	done
+	[ "$IDLE" = no ] || host_figures idle idle
+}
+
+bench
+report_end

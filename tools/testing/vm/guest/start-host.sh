@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# How long a guest takes from the start of QEMU to its first DMA, with all devices
+# assigned, and how much memory is pinned then.
+#
+# Settings: ROUNDS.
+
+# shellcheck source=tools/testing/vm/guest/host.sh
+. /lib/host.sh
+# shellcheck source=tools/testing/vm/guest/leaks.sh
+. /lib/leaks.sh
+
+# start COLUMN: seconds and MiB.
+start()
+{
+	local began pinned
+
+	fact column "start-$1"
+	read -r began _ < /proc/uptime
+	# shellcheck disable=SC2086
+	guest_start $devices
+	if ! guest_follow 300; then
+		fail "$1: the guest reads its disk" "see the console"
+	else
+		fact first_dma "$(awk -v began="$began" \
+			'{ print $1 - began }' /proc/uptime)"
+		pinned=$(($(pinned) - pinned_before))
+		fact pinned $((pinned * 4 / 1024))
+		fact memory "$GUEST_MEM"
+	fi
+	guest_kill
+	eventually no_pins
+}
+
+measure()
+{
+	local round=0 address
+
+	note "host is up"
+	# shellcheck disable=SC2034
+	guest_traces=
+	for address in /sys/bus/pci/devices/*; do
+		case $(cat "$address/vendor" "$address/device" | tr '\n' :) in
+		0x1234:0x11e8:|0x1b36:0x0010:)
+			devices="$devices ${address##*/}"
+			pci_to_vfio "${address##*/}" ||
+				fail "vfio-pci takes ${address##*/}" "not bound" ;;
+		esac
+	done
+	leaks_before
+	while [ $round -lt "$ROUNDS" ]; do
+		round=$((round + 1))
+		note "start $round of $ROUNDS"
+		GUEST_APPEND="iommu.strict=1 ORDER=intree"
+		GUEST_IOMMU=virtio-iommu-pci
+		start qemu
+		# shellcheck disable=SC2034
+		GUEST_APPEND="iommu.strict=1 ORDER=order"
+		# shellcheck disable=SC2034
+		GUEST_IOMMU=virtio-iommu-pci,vhost=on
+		start ours
+	done
+}
+
+measure
+report_end
