@@ -313,7 +313,7 @@ static u8 check_map(struct vhost_iommu_domain *domain, u64 start, u64 last,
 
 /* Put a new mapping into all hardware domains, or into none. */
 static u8 map_hwdoms(struct vhost_iommu_domain *domain,
-		     const struct vhost_iommu_mapping *m)
+		     const struct vhost_iommu_mapping *m, bool memory_later)
 {
 	struct vhost_iommu_hwdom *hw;
 	int ret = 1;
@@ -321,35 +321,18 @@ static u8 map_hwdoms(struct vhost_iommu_domain *domain,
 	list_for_each_entry(hw, &domain->hwdoms, owner_list) {
 		ret = vhost_iommu_hwdom_map(hw, m, 0, U64_MAX);
 		/* All classes have the same stage 2: 0 can only be the first. */
-		if (ret <= 0)
+		if (ret < 0 || (!ret && !memory_later))
 			break;
 	}
-	if (ret > 0)
+	if (ret > 0 || (!ret && memory_later))
 		return VIRTIO_IOMMU_S_OK;
 	list_for_each_entry_continue_reverse(hw, &domain->hwdoms, owner_list)
 		vhost_iommu_hwdom_unmap_now(hw, m, 0, U64_MAX);
 	return ret ? to_status(ret) : VIRTIO_IOMMU_S_FAULT;
 }
 
-/**
- * vhost_iommu_map() - MAP request
- * @vi: the instance
- * @id: domain
- * @start: first I/O virtual address
- * @last: last I/O virtual address
- * @gpa: guest-physical address of @start
- * @flags: VIRTIO_IOMMU_MAP_F_*
- *
- * Where the range has guest-physical addresses without memory, the hardware gets
- * what there is, now and when stage 2 changes.
- *
- * Return: VIRTIO_IOMMU_S_OK; _INVAL for an unknown flag, a bypass domain, a range
- * that is not one, is mapped or is reserved; _NOENT for the domain; _RANGE for what
- * is not aligned or not in the input range; _FAULT if the guest-physical range wraps
- * or, with an assigned endpoint in the domain, has no memory at all; _NOMEM.
- */
-u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
-		   u32 flags)
+static u8 add_mapping(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
+		      u64 gpa, u32 flags, bool memory_later)
 {
 	u32 known = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
 	struct vhost_iommu_domain *domain;
@@ -372,12 +355,52 @@ u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
 	m = vhost_iommu_mapping_add(&domain->mappings, start, last, gpa, flags);
 	if (!m)
 		return VIRTIO_IOMMU_S_NOMEM;
-	status = map_hwdoms(domain, m);
+	status = map_hwdoms(domain, m, memory_later);
 	if (status)
 		vhost_iommu_mapping_del(&domain->mappings, m);
 	else
 		vi->nr_mappings++;
 	return status;
+}
+
+/**
+ * vhost_iommu_map() - MAP request
+ * @vi: the instance
+ * @id: domain
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ * @gpa: guest-physical address of @start
+ * @flags: VIRTIO_IOMMU_MAP_F_*
+ *
+ * Where the range has guest-physical addresses without memory, the hardware gets
+ * what there is, now and when stage 2 changes.
+ *
+ * Return: VIRTIO_IOMMU_S_OK; _INVAL for an unknown flag, a bypass domain, a range
+ * that is not one, is mapped or is reserved; _NOENT for the domain; _RANGE for what
+ * is not aligned or not in the input range; _FAULT if the guest-physical range wraps
+ * or, with an assigned endpoint in the domain, has no memory at all; _NOMEM.
+ */
+u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
+		   u32 flags)
+{
+	return add_mapping(vi, id, start, last, gpa, flags, false);
+}
+
+/**
+ * vhost_iommu_map_again() - bring a mapping back from a saved state
+ * @vi: the instance
+ * @id: domain
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ * @gpa: guest-physical address of @start
+ * @flags: VIRTIO_IOMMU_MAP_F_*
+ *
+ * Return: as vhost_iommu_map(), but that memory may come later.
+ */
+u8 vhost_iommu_map_again(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
+			 u64 gpa, u32 flags)
+{
+	return add_mapping(vi, id, start, last, gpa, flags, true);
 }
 
 /* Assigned endpoints have their IOTLB flushed, the VMM is to flush the others'. */

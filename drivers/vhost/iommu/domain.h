@@ -83,6 +83,8 @@ u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags);
 u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint);
 u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
 		   u32 flags);
+u8 vhost_iommu_map_again(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
+			 u64 gpa, u32 flags);
 u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last);
 void vhost_iommu_detach_ep(struct vhost_iommu_ep *ep);
 

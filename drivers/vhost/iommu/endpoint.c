@@ -18,14 +18,22 @@
 #define ENDPOINT_REGIONS_MAX	64
 #define ENDPOINT_NAME_MAX	128
 
-static void lock_s2(struct vhost_iommu *vi)
+/**
+ * vhost_iommu_lock_s2() - lock stage 2 for writing, if there is one
+ * @vi: the instance, locked
+ */
+void vhost_iommu_lock_s2(struct vhost_iommu *vi)
 {
 	lockdep_assert_held(&vi->lock);
 	if (vi->s2)
 		down_write(&vi->s2->lock);
 }
 
-static void unlock_s2(struct vhost_iommu *vi)
+/**
+ * vhost_iommu_unlock_s2() - undo vhost_iommu_lock_s2()
+ * @vi: the instance
+ */
+void vhost_iommu_unlock_s2(struct vhost_iommu *vi)
 {
 	if (vi->s2)
 		up_write(&vi->s2->lock);
@@ -213,7 +221,7 @@ static int add_assigned(struct vhost_iommu_ep *ep,
 	if (ret)
 		return ret;
 
-	lock_s2(vi);
+	vhost_iommu_lock_s2(vi);
 	ret = bind_device(ep, group_file, name);
 	if (ret)
 		goto out_unlock_s2;
@@ -222,7 +230,7 @@ static int add_assigned(struct vhost_iommu_ep *ep,
 	if (ret)
 		unbind_device(ep);
 out_unlock_s2:
-	unlock_s2(vi);
+	vhost_iommu_unlock_s2(vi);
 	return ret;
 }
 
@@ -345,9 +353,9 @@ int vhost_iommu_ep_remove(struct vhost_iommu *vi, u32 id)
 
 	if (!ep)
 		return -ENOENT;
-	lock_s2(vi);
+	vhost_iommu_lock_s2(vi);
 	ep_remove(ep);
-	unlock_s2(vi);
+	vhost_iommu_unlock_s2(vi);
 	return 0;
 }
 
@@ -360,10 +368,10 @@ void vhost_iommu_ep_remove_all(struct vhost_iommu *vi)
 	struct vhost_iommu_ep *ep;
 	unsigned long id;
 
-	lock_s2(vi);
+	vhost_iommu_lock_s2(vi);
 	xa_for_each(&vi->endpoints, id, ep)
 		ep_remove(ep);
-	unlock_s2(vi);
+	vhost_iommu_unlock_s2(vi);
 }
 
 /**
@@ -375,10 +383,10 @@ void vhost_iommu_ep_detach_all(struct vhost_iommu *vi)
 	struct vhost_iommu_ep *ep;
 	unsigned long id;
 
-	lock_s2(vi);
+	vhost_iommu_lock_s2(vi);
 	xa_for_each(&vi->endpoints, id, ep)
 		vhost_iommu_detach_ep(ep);
-	unlock_s2(vi);
+	vhost_iommu_unlock_s2(vi);
 }
 
 /**
@@ -395,7 +403,7 @@ int vhost_iommu_ep_set_bypass(struct vhost_iommu *vi, bool bypass)
 	unsigned long id;
 	int ret = 0;
 
-	lock_s2(vi);
+	vhost_iommu_lock_s2(vi);
 	vi->config.bypass = bypass;
 	xa_for_each(&vi->endpoints, id, ep) {
 		if (!ep->domain)
@@ -411,7 +419,7 @@ int vhost_iommu_ep_set_bypass(struct vhost_iommu *vi, bool bypass)
 			if (ep->group)
 				vhost_iommu_group_update(ep->group);
 	}
-	unlock_s2(vi);
+	vhost_iommu_unlock_s2(vi);
 	return ret;
 }
 

@@ -45,6 +45,8 @@ struct vhost_iommu_ep {
 	struct vhost_iommu_hwdom	*hwdom;
 };
 
+void vhost_iommu_lock_s2(struct vhost_iommu *vi);
+void vhost_iommu_unlock_s2(struct vhost_iommu *vi);
 int vhost_iommu_ep_add(struct vhost_iommu *vi,
 		       const struct vhost_iommu_endpoint *arg);
 int vhost_iommu_ep_remove(struct vhost_iommu *vi, u32 id);

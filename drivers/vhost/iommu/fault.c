@@ -43,6 +43,60 @@ void vhost_iommu_report_fault(struct vhost_iommu *vi, u8 reason, u32 flags,
 	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_FAULT);
 }
 
+/**
+ * vhost_iommu_check_fault() - can the VMM report this?
+ * @vi: the instance, locked
+ * @reason: VIRTIO_IOMMU_FAULT_R_*
+ * @flags: VIRTIO_IOMMU_FAULT_F_*
+ * @endpoint: number of the endpoint
+ *
+ * Return: 0; -EOPNOTSUPP for an unknown flag, -EINVAL for an unknown reason, -ENOENT.
+ */
+int vhost_iommu_check_fault(struct vhost_iommu *vi, u32 reason, u32 flags,
+			    u32 endpoint)
+{
+	const u32 known = VIRTIO_IOMMU_FAULT_F_READ | VIRTIO_IOMMU_FAULT_F_WRITE |
+			  VIRTIO_IOMMU_FAULT_F_ADDRESS;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (flags & ~known)
+		return -EOPNOTSUPP;
+	if (reason > VIRTIO_IOMMU_FAULT_R_MAPPING)
+		return -EINVAL;
+	return xa_load(&vi->endpoints, endpoint) ? 0 : -ENOENT;
+}
+
+/**
+ * vhost_iommu_peek_fault() - look at a fault that waits
+ * @vi: the instance
+ * @index: 0 for the oldest
+ * @r: its fault is filled
+ *
+ * Return: false if there are not so many.
+ */
+bool vhost_iommu_peek_fault(struct vhost_iommu *vi, u32 index,
+			    struct vhost_iommu_record *r)
+{
+	bool found = false;
+
+	spin_lock_irq(&vi->fault_lock);
+	if (index < vi->fault_count) {
+		const struct virtio_iommu_fault *f =
+			&vi->faults[(vi->fault_head + index) %
+				    VHOST_IOMMU_FAULTS_MAX];
+
+		r->fault.endpoint = le32_to_cpu(f->endpoint);
+		r->fault.reason = f->reason;
+		r->fault.flags = le32_to_cpu(f->flags);
+		r->fault.index = index;
+		r->fault.address = le64_to_cpu(f->address);
+		found = true;
+	}
+	spin_unlock_irq(&vi->fault_lock);
+	return found;
+}
+
 static bool next_fault(struct vhost_iommu *vi, struct virtio_iommu_fault *fault)
 {
 	bool found = false;

@@ -32,6 +32,7 @@
 #define TRANSLATE_SIZE_VER0	offsetofend(struct vhost_iommu_translate, reserved)
 #define FAULT_SIZE_VER0		offsetofend(struct vhost_iommu_fault, address)
 #define STATS_SIZE_VER0		offsetofend(struct vhost_iommu_stats, invalidations)
+#define STATE_SIZE_VER0		offsetofend(struct vhost_iommu_state, after)
 #define INVALIDATIONS_SIZE_VER0	offsetofend(struct vhost_iommu_invalidations, acked)
 
 #define VHOST_IOMMU_FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
@@ -110,6 +111,7 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	vhost_iommu_stop_worker(vi);
 
 	mutex_lock(&vi->lock);
+	vhost_iommu_give_up_state(vi);
 	vhost_iommu_ep_remove_all(vi);
 	mutex_unlock(&vi->lock);
 
@@ -300,6 +302,7 @@ static long reset(struct vhost_iommu *vi, void __user *argp)
 {
 	if (vi->running)
 		return -EBUSY;
+	vhost_iommu_give_up_state(vi);
 	vhost_iommu_ep_detach_all(vi);
 	return 0;
 }
@@ -338,20 +341,13 @@ static long translate(struct vhost_iommu *vi, void __user *argp)
 
 static long report_fault(struct vhost_iommu *vi, void __user *argp)
 {
-	const u32 known = VIRTIO_IOMMU_FAULT_F_READ | VIRTIO_IOMMU_FAULT_F_WRITE |
-			  VIRTIO_IOMMU_FAULT_F_ADDRESS;
 	struct vhost_iommu_fault arg;
 	int ret;
 
-	ret = copy_arg(&arg, sizeof(arg), FAULT_SIZE_VER0, argp);
+	ret = copy_arg(&arg, sizeof(arg), FAULT_SIZE_VER0, argp) ?:
+	      vhost_iommu_check_fault(vi, arg.reason, arg.flags, arg.endpoint);
 	if (ret)
 		return ret;
-	if (arg.flags & ~known)
-		return -EOPNOTSUPP;
-	if (arg.reason > VIRTIO_IOMMU_FAULT_R_MAPPING)
-		return -EINVAL;
-	if (!xa_load(&vi->endpoints, arg.endpoint))
-		return -ENOENT;
 	vhost_iommu_report_fault(vi, arg.reason, arg.flags, arg.endpoint,
 				 arg.address);
 	return 0;
@@ -376,6 +372,23 @@ static long get_invalidations(struct vhost_iommu *vi, void __user *argp)
 	if (!ret)
 		vhost_iommu_took_invalidations(vi, arg.nr);
 	return ret;
+}
+
+static long get_state(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_state arg;
+
+	return copy_arg(&arg, sizeof(arg), STATE_SIZE_VER0, argp) ?:
+	       vhost_iommu_get_state(vi, &arg) ?:
+	       return_arg(&arg, sizeof(arg), STATE_SIZE_VER0, argp);
+}
+
+static long set_state(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_state arg;
+
+	return copy_arg(&arg, sizeof(arg), STATE_SIZE_VER0, argp) ?:
+	       vhost_iommu_set_state(vi, &arg);
 }
 
 /* How long to poll is asked for each queue, but faults are not polled for. */
@@ -444,6 +457,8 @@ static const struct {
 	{ VHOST_IOMMU_GET_STATS,		get_stats },
 	{ VHOST_IOMMU_GET_INVALIDATIONS,	get_invalidations },
 	{ VHOST_IOMMU_RELEASE_CONTAINERS,	release_containers },
+	{ VHOST_IOMMU_GET_STATE,		get_state },
+	{ VHOST_IOMMU_SET_STATE,		set_state },
 };
 
 static long dispatch(struct vhost_iommu *vi, unsigned int cmd, void __user *argp)

@@ -48,6 +48,7 @@
 
 struct dentry;
 struct mm_struct;
+struct vhost_iommu_restore;
 struct vhost_iommu_s2;
 struct vhost_task;
 
@@ -88,6 +89,7 @@ enum vhost_iommu_work {
  * @nr_domains: entries of @domains; @lock
  * @nr_mappings: mappings of all domains; @lock
  * @dirty: hardware domains with IOTLB entries to flush; @lock and s2.lock
+ * @restore: a state that is being put back, or NULL; @lock
  * @invalidations: what the VMM has to forget; @lock
  * @stats: counters but for those that are derived when read; @lock
  * @kicks: atomic, counted where no mutex can be taken
@@ -123,6 +125,7 @@ struct vhost_iommu {
 	u64				nr_mappings;
 	struct list_head		dirty;
 
+	struct vhost_iommu_restore	*restore;
 	struct vhost_iommu_invalidation_queue	invalidations;
 
 	struct vhost_iommu_stats	stats;
@@ -162,7 +165,17 @@ void vhost_iommu_publish_requests(struct vhost_iommu *vi);
 /* fault.c */
 void vhost_iommu_report_fault(struct vhost_iommu *vi, u8 reason, u32 flags,
 			      u32 endpoint, u64 address);
+int vhost_iommu_check_fault(struct vhost_iommu *vi, u32 reason, u32 flags,
+			    u32 endpoint);
+bool vhost_iommu_peek_fault(struct vhost_iommu *vi, u32 index,
+			    struct vhost_iommu_record *r);
 void vhost_iommu_deliver_faults(struct vhost_iommu *vi);
+
+/* state.c */
+int vhost_iommu_get_state(struct vhost_iommu *vi, struct vhost_iommu_state *arg);
+int vhost_iommu_set_state(struct vhost_iommu *vi,
+			  const struct vhost_iommu_state *arg);
+void vhost_iommu_give_up_state(struct vhost_iommu *vi);
 
 /* stats.c */
 void vhost_iommu_read_stats(struct vhost_iommu *vi,

@@ -136,6 +136,8 @@ int vhost_iommu_start(struct vhost_iommu *vi)
 
 	if (vi->running)
 		return 0;
+	if (vi->restore)
+		return -EBUSY;
 	if (!(vi->features & BIT_ULL(VIRTIO_F_VERSION_1)))
 		return -EINVAL;
 	ret = create_worker(vi);

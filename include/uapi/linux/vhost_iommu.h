@@ -112,7 +112,8 @@ struct vhost_iommu_config {
  * goes on.
  *
  * Errors: EINVAL if VIRTIO_F_VERSION_1 was not accepted, or a queue has no ring,
- * size or kick; EFAULT if a ring is not accessible; ENOMEM.
+ * size or kick; EBUSY if a VHOST_IOMMU_SET_STATE is not complete; EFAULT if a ring
+ * is not accessible; ENOMEM.
  */
 #define VHOST_IOMMU_SET_RUNNING		_IOW(VHOST_IOMMU_TYPE, 0xa3, int)
 
@@ -386,5 +387,118 @@ struct vhost_iommu_invalidations {
  * vfio_iommu_type1, unless another instance of the process claims it.
  */
 #define VHOST_IOMMU_RELEASE_CONTAINERS	_IO(VHOST_IOMMU_TYPE, 0xab)
+
+/* What a piece of the state is about: vhost_iommu_record.type. */
+#define VHOST_IOMMU_RECORD_HEADER	1
+#define VHOST_IOMMU_RECORD_ENDPOINT	2
+#define VHOST_IOMMU_RECORD_MAPPING	3
+#define VHOST_IOMMU_RECORD_FAULT	4
+#define VHOST_IOMMU_RECORD_END		5
+
+#define VHOST_IOMMU_STATE_VERSION	1
+
+/**
+ * struct vhost_iommu_record - a piece of the state
+ * @type: VHOST_IOMMU_RECORD_*
+ * @reserved: 0
+ * @header: the first record
+ * @header.version: VHOST_IOMMU_STATE_VERSION
+ * @header.bypass: @bypass of the configuration
+ * @endpoint: an endpoint that has a domain
+ * @endpoint.id: its number
+ * @endpoint.domain: the number of the domain
+ * @endpoint.flags: VIRTIO_IOMMU_ATTACH_F_*
+ * @mapping: a mapping of a domain
+ * @mapping.domain: the number of the domain
+ * @mapping.flags: VIRTIO_IOMMU_MAP_F_*
+ * @mapping.start: first I/O virtual address
+ * @mapping.last: last I/O virtual address
+ * @mapping.gpa: guest-physical address of @mapping.start
+ * @fault: a fault that was not written to the event queue yet
+ * @fault.endpoint: number of the endpoint
+ * @fault.reason: VIRTIO_IOMMU_FAULT_R_*
+ * @fault.flags: VIRTIO_IOMMU_FAULT_F_*
+ * @fault.index: 0 for the oldest, 1 for the next
+ * @fault.address: I/O virtual address
+ * @data: all of it; what is behind the fields of a type is 0
+ */
+struct vhost_iommu_record {
+	__u32 type;
+	__u32 reserved;
+	union {
+		struct {
+			__u32 version;
+			__u32 bypass;
+		} header;
+		struct {
+			__u32 id;
+			__u32 domain;
+			__u32 flags;
+		} endpoint;
+		struct {
+			__u32 domain;
+			__u32 flags;
+			__aligned_u64 start;
+			__aligned_u64 last;
+			__aligned_u64 gpa;
+		} mapping;
+		struct {
+			__u32 endpoint;
+			__u32 reason;
+			__u32 flags;
+			__u32 index;
+			__aligned_u64 address;
+		} fault;
+		__u8 data[32];
+	};
+};
+
+/**
+ * struct vhost_iommu_state - a part of the state
+ * @size: sizeof(struct vhost_iommu_state)
+ * @nr: records in @records; GET_STATE: in: room for, out: how many were written, 0
+ *	after the last one
+ * @records: user pointer to an array of struct vhost_iommu_record
+ * @after: GET_STATE: in: all 0 for the beginning, out: the last record written, from
+ *	where the next call goes on; SET_STATE: all 0
+ */
+struct vhost_iommu_state {
+	__u32 size;
+	__u32 nr;
+	__aligned_u64 records;
+	struct vhost_iommu_record after;
+};
+
+/**
+ * VHOST_IOMMU_GET_STATE - read the state, to save it or to move it elsewhere
+ *
+ * Takes and fills a struct vhost_iommu_state. Called again and again it hands out a
+ * HEADER, the endpoints, the mappings, the faults and an END. Nothing changes.
+ *
+ * The positions in the rings are those of VHOST_GET_VRING_BASE; the used index is
+ * in guest memory. Features and configuration are the VMM's to keep.
+ *
+ * Errors: EBUSY if the queues run or a SET_STATE is not complete; EINVAL if @after
+ * has an unknown type.
+ */
+#define VHOST_IOMMU_GET_STATE		_IO(VHOST_IOMMU_TYPE, 0xac)
+
+/**
+ * VHOST_IOMMU_SET_STATE - put back what GET_STATE has read
+ *
+ * Takes a struct vhost_iommu_state: records in the order in which they were read,
+ * in as many calls as one likes. Features, configuration and endpoints have to be
+ * there before; memory of stage 2 may come later. Each record is checked as a
+ * request of the guest is. With END the state is in effect; before that the queues
+ * cannot be started, and VHOST_IOMMU_RESET gives it up. If a call fails, all of
+ * the state is given up and everything is as before the HEADER.
+ *
+ * Errors: EBUSY if the queues run, or for a HEADER if there are domains; EINVAL for
+ * a record that is out of order or that no device could have; ENOENT for an unknown
+ * endpoint; EOPNOTSUPP for an unknown version or type, or if something is not 0
+ * that has to be; ENOMEM, also for too many mappings; EIO or another error of the
+ * physical IOMMU.
+ */
+#define VHOST_IOMMU_SET_STATE		_IO(VHOST_IOMMU_TYPE, 0xad)
 
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

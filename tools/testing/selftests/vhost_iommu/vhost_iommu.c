@@ -50,6 +50,7 @@ TEST_F(vm, sizes)
 		struct vhost_iommu_fault	fault;
 		struct vhost_iommu_stats	stats;
 		struct vhost_iommu_invalidations	inv;
+		struct vhost_iommu_state	state;
 		char				bytes[512];
 	} arg;
 	const struct {
@@ -65,6 +66,8 @@ TEST_F(vm, sizes)
 		{ VHOST_IOMMU_REMOVE_ENDPOINT, sizeof(arg.id) },
 		{ VHOST_IOMMU_GET_STATS, sizeof(arg.stats), true },
 		{ VHOST_IOMMU_GET_INVALIDATIONS, sizeof(arg.inv) },
+		{ VHOST_IOMMU_GET_STATE, sizeof(arg.state) },
+		{ VHOST_IOMMU_SET_STATE, sizeof(arg.state) },
 	};
 	struct vhost_iommu_config config = { .size = sizeof(config) };
 	unsigned int i;
