@@ -25,7 +25,11 @@ static void viommu_set_domain(struct viommu_endpoint *ep,
 	xa_unlock_irqrestore(&ep->viommu->endpoints, flags);
 }
 
-/* Attach all ids of an endpoint to a domain, or detach them from it. */
+/*
+ * Attach all ids of an endpoint to a domain, or detach them from it. Behind a PCI
+ * bridge that puts its own id on what it passes on, the device may know nothing but
+ * that id.
+ */
 static int viommu_send_each_id(struct viommu_endpoint *ep,
 			       struct viommu_domain *vdomain, bool attach)
 {
@@ -56,6 +60,8 @@ static int viommu_send_each_id(struct viommu_endpoint *ep,
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	wait_err = viommu_batch_wait(queue, &batch);
+	if (wait_err == -ENOENT && batch.nr_done)
+		wait_err = 0;
 	return err ?: wait_err;
 }
 

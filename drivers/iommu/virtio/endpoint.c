@@ -52,18 +52,22 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 				       viommu->probe_size, &ep->regions);
 }
 
+/* At least one id has to be known, see viommu_send_each_id(). */
 static int viommu_query(struct viommu_endpoint *ep)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
 	struct viommu_dev *viommu = ep->viommu;
-	int i, err = 0;
+	int i, err = 0, unknown = 0;
 
 	if (!viommu->probe_size)
 		return 0;
 
 	mutex_lock(&viommu->probe_lock);
-	for (i = 0; i < fwspec->num_ids && !err; i++)
+	for (i = 0; i < fwspec->num_ids && !err; i++) {
 		err = viommu_query_id(ep, fwspec->ids[i]);
+		if (err == -ENOENT && ++unknown < fwspec->num_ids)
+			err = 0;
+	}
 	mutex_unlock(&viommu->probe_lock);
 
 	if (err)

@@ -299,7 +299,9 @@ static void viommu_batch_done(struct viommu_stream *stream,
 	struct viommu_batch *batch = container_of(stream, struct viommu_batch,
 						  stream);
 
-	if (!batch->err)
+	if (!err)
+		batch->nr_done++;
+	else if (!batch->err || batch->err == -ENOENT)
 		batch->err = err;
 }
 
@@ -312,6 +314,7 @@ void viommu_batch_init(struct viommu_batch *batch)
 {
 	viommu_stream_init(&batch->stream, viommu_batch_done);
 	batch->err = 0;
+	batch->nr_done = 0;
 }
 
 /**
@@ -319,7 +322,7 @@ void viommu_batch_init(struct viommu_batch *batch)
  * @queue: the queue
  * @batch: the batch
  *
- * Return: 0 or the first error.
+ * Return: 0 or &viommu_batch.err.
  */
 int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch)
 {

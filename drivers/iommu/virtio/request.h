@@ -40,13 +40,15 @@ struct viommu_stream {
 };
 
 /**
- * struct viommu_batch - a stream that remembers its first error
+ * struct viommu_batch - a stream that remembers how it went
  * @stream: see there
- * @err: the error, or 0
+ * @err: the first error, -ENOENT only if there is no other, or 0
+ * @nr_done: requests without an error
  */
 struct viommu_batch {
 	struct viommu_stream stream;
 	int err;
+	unsigned int nr_done;
 };
 
 /* What the device reads must not share a cache line with anything else. */

@@ -174,6 +174,27 @@ static void attach_half_way(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, t->ep->domain, &t->first);
 }
 
+/* Of the ids of a device behind a bridge, one may be the bridge's alone to use. */
+static void attach_one_id(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+
+	t->fake->unknown_endpoint = ID;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	expect_each_id(test, 0, VIRTIO_IOMMU_T_ATTACH, &t->first, 0);
+	KUNIT_EXPECT_PTR_EQ(test, t->ep->domain, &t->first);
+
+	/* No other error is hidden by that one. */
+	t->fake->refuse_endpoint = ID + 1;
+	KUNIT_EXPECT_EQ(test, -EINVAL, move(t, &t->second));
+	t->fake->refuse_endpoint = 0;
+
+	/* An endpoint without any id is not there. */
+	t->fake->status[VIRTIO_IOMMU_T_ATTACH] = VIRTIO_IOMMU_S_NOENT;
+	KUNIT_EXPECT_EQ(test, -ENOENT, move(t, &t->second));
+	KUNIT_EXPECT_EQ(test, 0, t->second.nr_endpoints);
+}
+
 /* The mappings of the new domain do not work: the endpoint is blocked. */
 static void attach_replay_fails(struct kunit *test)
 {
@@ -199,6 +220,7 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(attach_blocks_by_detach),
 	KUNIT_CASE(attach_cannot_block),
 	KUNIT_CASE(attach_half_way),
+	KUNIT_CASE(attach_one_id),
 	KUNIT_CASE(attach_replay_fails),
 	{ }
 };

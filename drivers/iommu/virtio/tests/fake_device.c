@@ -61,6 +61,9 @@ static u8 fake_status(struct fake_device *fake, struct fake_request *request)
 	    fake->refuse_endpoint &&
 	    request->endpoint == fake->refuse_endpoint)
 		return VIRTIO_IOMMU_S_UNSUPP;
+	if (fake->unknown_endpoint &&
+	    request->endpoint == fake->unknown_endpoint)
+		return VIRTIO_IOMMU_S_NOENT;
 	return fake->status[request->type];
 }
 

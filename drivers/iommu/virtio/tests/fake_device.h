@@ -32,6 +32,7 @@ struct fake_request {
  * @seen: requests taken from the ring
  * @status: what each type of request is answered with
  * @refuse_endpoint: ATTACH of this id is answered with S_UNSUPP, if not 0
+ * @unknown_endpoint: any request for this id is answered with S_NOENT, if not 0
  * @mute: answer nothing
  * @reverse: answer the last one first
  * @no_status: answer without writing a status
@@ -51,6 +52,7 @@ struct fake_device {
 
 	u8 status[FAKE_TYPES];
 	u32 refuse_endpoint;
+	u32 unknown_endpoint;
 	bool mute;
 	bool reverse;
 	bool no_status;
