@@ -144,9 +144,11 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 	/*
 	 * The endpoint does DMA until its driver has let go of it, so that comes
 	 * before this device is shut down or unbound. Without the link devices are
-	 * shut down in the order of their age, and this one is the youngest.
+	 * shut down in the order of their age, and this one is the youngest; and
+	 * one that is unbound leaves the drivers of its endpoints where they are,
+	 * which the core does not take.
 	 */
-	if (!device_link_add(dev, viommu->dev, DL_FLAG_STATELESS))
+	if (!device_link_add(dev, viommu->dev, DL_FLAG_AUTOREMOVE_SUPPLIER))
 		dev_warn(dev, "may lose its mappings at shutdown\n");
 
 	dev_iommu_priv_set(dev, ep);
@@ -175,7 +177,6 @@ void viommu_release_device(struct device *dev)
 		viommu_forget_endpoint(ep);
 	mutex_unlock(&viommu->attach_lock);
 
-	device_link_remove(dev, viommu->dev);
 	viommu_erase_ids(ep);
 	iommu_put_resv_regions(dev, &ep->regions);
 	kfree(ep);
