@@ -15,6 +15,7 @@
 
 #include "domain.h"
 #include "endpoint.h"
+#include "shadow.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
 
@@ -28,8 +29,13 @@ module_param(max_domains, ulong, 0644);
 MODULE_PARM_DESC(max_domains,
 		 "Maximum number of domains a virtual IOMMU can have (65536)");
 
-/* What the guest learns of an errno of the kernel. */
-static u8 to_status(int err)
+/**
+ * vhost_iommu_status() - what the guest learns of an errno of the kernel
+ * @err: 0 or a negative errno
+ *
+ * Return: VIRTIO_IOMMU_S_*.
+ */
+u8 vhost_iommu_status(int err)
 {
 	switch (err) {
 	case 0:
@@ -46,8 +52,16 @@ static u8 to_status(int err)
 	}
 }
 
+/**
+ * vhost_iommu_mappings_limit() - how many mappings a virtual IOMMU can have
+ */
+unsigned long vhost_iommu_mappings_limit(void)
+{
+	return READ_ONCE(max_mappings);
+}
+
 static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
-						bool bypass)
+						bool bypass, u64 root)
 {
 	struct vhost_iommu_domain *domain;
 	int ret;
@@ -60,6 +74,7 @@ static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
 	domain->vi = vi;
 	domain->id = id;
 	domain->bypass = bypass;
+	domain->root = root;
 	domain->mappings = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&domain->endpoints);
 	INIT_LIST_HEAD(&domain->hwdoms);
@@ -124,6 +139,29 @@ static bool resv_allows(const struct vhost_iommu_ep *ep,
 	return true;
 }
 
+static void put_hwdom(struct vhost_iommu_hwdom *hw)
+{
+	struct vhost_iommu_domain *domain = hw->owner;
+
+	vhost_iommu_hwdom_put(hw);
+	vhost_iommu_shadow_end(domain);
+}
+
+static struct vhost_iommu_hwdom *get_hwdom(struct vhost_iommu_domain *domain,
+					   struct vhost_iommu_ep *ep)
+{
+	struct vhost_iommu_hwdom *hw;
+	int ret;
+
+	ret = vhost_iommu_shadow_begin(domain, ep);
+	if (ret)
+		return ERR_PTR(ret);
+	hw = vhost_iommu_hwdom_get(domain, ep->group);
+	if (IS_ERR(hw))
+		vhost_iommu_shadow_end(domain);
+	return hw;
+}
+
 /*
  * Move an endpoint to a domain, or to none. On failure it stays where it was. The
  * group moves before the old hardware domain may be freed.
@@ -135,7 +173,7 @@ static int ep_move(struct vhost_iommu_ep *ep, struct vhost_iommu_domain *domain)
 	int ret;
 
 	if (domain && !domain->bypass && ep->group) {
-		hw = vhost_iommu_hwdom_get(domain, ep->group);
+		hw = get_hwdom(domain, ep);
 		if (IS_ERR(hw))
 			return PTR_ERR(hw);
 	}
@@ -147,13 +185,13 @@ static int ep_move(struct vhost_iommu_ep *ep, struct vhost_iommu_domain *domain)
 		ep->domain = old;
 		ep->hwdom = old_hw;
 		if (hw)
-			vhost_iommu_hwdom_put(hw);
+			put_hwdom(hw);
 		return ret;
 	}
 
 	vhost_iommu_invalidate(ep, 0, U64_MAX);
 	if (old_hw)
-		vhost_iommu_hwdom_put(old_hw);
+		put_hwdom(old_hw);
 	list_del_init(&ep->domain_list);
 	if (domain)
 		list_add_tail(&ep->domain_list, &domain->endpoints);
@@ -169,36 +207,34 @@ static void assert_s2_write(struct vhost_iommu *vi)
 }
 
 /**
- * vhost_iommu_attach() - ATTACH request
+ * vhost_iommu_domain_attach() - put an endpoint into a domain
  * @vi: the instance
  * @id: domain, created if it does not exist
  * @endpoint: number of the endpoint
- * @flags: VIRTIO_IOMMU_ATTACH_F_*
+ * @bypass: of the domain
+ * @root: of the domain, if it has a table; or VHOST_IOMMU_NO_TABLE
  *
- * Return: VIRTIO_IOMMU_S_OK; _INVAL for an unknown flag or one that does not go with
- * the domain; _RANGE for the domain's number; _NOENT for the endpoint; _UNSUPP if
- * its group is in another domain, the domain has mappings in its reserved regions,
- * or its hardware cannot; _NOMEM.
+ * Return: VIRTIO_IOMMU_S_OK; _INVAL if the domain is of another kind; _RANGE for the
+ * domain's number; _NOENT for the endpoint; _UNSUPP if its group is in another
+ * domain, the domain has mappings in its reserved regions, or its hardware cannot;
+ * _NOMEM.
  */
-u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags)
+u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
+			     bool bypass, u64 root)
 {
-	bool bypass = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS;
 	struct vhost_iommu_domain *domain;
 	struct vhost_iommu_ep *ep;
 	int ret;
 
 	assert_s2_write(vi);
 
-	if (flags & ~(u32)VIRTIO_IOMMU_ATTACH_F_BYPASS ||
-	    (bypass && !(vi->features & BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG))))
-		return VIRTIO_IOMMU_S_INVAL;
 	ep = xa_load(&vi->endpoints, endpoint);
 	if (!ep || (ep->assigned && !ep->group))
 		return VIRTIO_IOMMU_S_NOENT;
 	if (id < vi->config.domain_start || id > vi->config.domain_end)
 		return VIRTIO_IOMMU_S_RANGE;
 	domain = xa_load(&vi->domains, id);
-	if (domain && domain->bypass != bypass)
+	if (domain && (domain->bypass != bypass || domain->root != root))
 		return VIRTIO_IOMMU_S_INVAL;
 	if (domain && ep->domain == domain)
 		return VIRTIO_IOMMU_S_OK;
@@ -206,13 +242,34 @@ u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags)
 		return VIRTIO_IOMMU_S_UNSUPP;
 
 	if (!domain)
-		domain = domain_create(vi, id, bypass);
+		domain = domain_create(vi, id, bypass, root);
 	if (IS_ERR(domain))
-		return to_status(PTR_ERR(domain));
+		return vhost_iommu_status(PTR_ERR(domain));
 	ret = ep_move(ep, domain);
 	if (ret)
 		domain_put(domain);
-	return to_status(ret);
+	return vhost_iommu_status(ret);
+}
+
+/**
+ * vhost_iommu_attach() - ATTACH request
+ * @vi: the instance
+ * @id: domain, created if it does not exist
+ * @endpoint: number of the endpoint
+ * @flags: VIRTIO_IOMMU_ATTACH_F_*
+ *
+ * Return: as vhost_iommu_domain_attach(), and VIRTIO_IOMMU_S_INVAL for an unknown
+ * flag.
+ */
+u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags)
+{
+	bool bypass = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS;
+
+	if (flags & ~(u32)VIRTIO_IOMMU_ATTACH_F_BYPASS ||
+	    (bypass && !(vi->features & BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG))))
+		return VIRTIO_IOMMU_S_INVAL;
+	return vhost_iommu_domain_attach(vi, id, endpoint, bypass,
+					 VHOST_IOMMU_NO_TABLE);
 }
 
 /**
@@ -235,7 +292,7 @@ u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint)
 		return VIRTIO_IOMMU_S_NOENT;
 	if (!ep->domain || ep->domain->id != id)
 		return VIRTIO_IOMMU_S_INVAL;
-	return to_status(ep_move(ep, NULL));
+	return vhost_iommu_status(ep_move(ep, NULL));
 }
 
 /**
@@ -254,7 +311,7 @@ void vhost_iommu_detach_ep(struct vhost_iommu_ep *ep)
 		return;
 	vhost_iommu_group_block(ep->group);
 	if (ep->hwdom)
-		vhost_iommu_hwdom_put(ep->hwdom);
+		put_hwdom(ep->hwdom);
 	ep->hwdom = NULL;
 	ep->domain = NULL;
 	list_del_init(&ep->domain_list);
@@ -275,12 +332,21 @@ static u8 find_paging(struct vhost_iommu *vi, u32 id,
 	*domain = xa_load(&vi->domains, id);
 	if (!*domain)
 		return VIRTIO_IOMMU_S_NOENT;
-	return (*domain)->bypass ? VIRTIO_IOMMU_S_INVAL : VIRTIO_IOMMU_S_OK;
+	if ((*domain)->bypass || vhost_iommu_domain_has_table(*domain))
+		return VIRTIO_IOMMU_S_INVAL;
+	return VIRTIO_IOMMU_S_OK;
 }
 
-static bool reserved(struct vhost_iommu_domain *domain, u64 start, u64 last)
+/**
+ * vhost_iommu_domain_reserved() - has an endpoint a reserved region in a range?
+ * @domain: the domain of the endpoints
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ */
+bool vhost_iommu_domain_reserved(const struct vhost_iommu_domain *domain,
+				 u64 start, u64 last)
 {
-	struct vhost_iommu_ep *ep;
+	const struct vhost_iommu_ep *ep;
 
 	list_for_each_entry(ep, &domain->endpoints, domain_list)
 		if (vhost_iommu_regions_find(&ep->resv, start, last))
@@ -304,16 +370,23 @@ static u8 check_map(struct vhost_iommu_domain *domain, u64 start, u64 last,
 	if (check_add_overflow(gpa, last - start, &gpa_last))
 		return VIRTIO_IOMMU_S_FAULT;
 	if (vhost_iommu_mapping_find(&domain->mappings, start, last) ||
-	    reserved(domain, start, last))
+	    vhost_iommu_domain_reserved(domain, start, last))
 		return VIRTIO_IOMMU_S_INVAL;
-	if (vi->nr_mappings >= READ_ONCE(max_mappings))
+	if (vi->nr_mappings >= vhost_iommu_mappings_limit())
 		return VIRTIO_IOMMU_S_NOMEM;
 	return VIRTIO_IOMMU_S_OK;
 }
 
-/* Put a new mapping into all hardware domains, or into none. */
-static u8 map_hwdoms(struct vhost_iommu_domain *domain,
-		     const struct vhost_iommu_mapping *m, bool memory_later)
+/**
+ * vhost_iommu_domain_map() - put a mapping into all hardware domains, or into none
+ * @domain: the domain
+ * @m: in its tree
+ *
+ * Return: whether a part of it is memory, always with no hardware domain; or an
+ * errno of vhost_iommu_hwdom_map().
+ */
+int vhost_iommu_domain_map(struct vhost_iommu_domain *domain,
+			   const struct vhost_iommu_mapping *m)
 {
 	struct vhost_iommu_hwdom *hw;
 	int ret = 1;
@@ -321,14 +394,32 @@ static u8 map_hwdoms(struct vhost_iommu_domain *domain,
 	list_for_each_entry(hw, &domain->hwdoms, owner_list) {
 		ret = vhost_iommu_hwdom_map(hw, m, 0, U64_MAX);
 		/* All classes have the same stage 2: 0 can only be the first. */
-		if (ret < 0 || (!ret && !memory_later))
+		if (ret <= 0)
 			break;
 	}
-	if (ret > 0 || (!ret && memory_later))
-		return VIRTIO_IOMMU_S_OK;
+	if (ret >= 0)
+		return ret > 0;
 	list_for_each_entry_continue_reverse(hw, &domain->hwdoms, owner_list)
 		vhost_iommu_hwdom_unmap_now(hw, m, 0, U64_MAX);
-	return ret ? to_status(ret) : VIRTIO_IOMMU_S_FAULT;
+	return ret;
+}
+
+/**
+ * vhost_iommu_domain_unmap() - take a mapping from a domain
+ * @domain: the domain
+ * @m: in its tree; freed
+ *
+ * A vhost_iommu_flush() has to follow.
+ */
+void vhost_iommu_domain_unmap(struct vhost_iommu_domain *domain,
+			      struct vhost_iommu_mapping *m)
+{
+	struct vhost_iommu_hwdom *hw;
+
+	list_for_each_entry(hw, &domain->hwdoms, owner_list)
+		vhost_iommu_hwdom_unmap(hw, m);
+	vhost_iommu_mapping_del(&domain->mappings, m);
+	domain->vi->nr_mappings--;
 }
 
 static u8 add_mapping(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
@@ -338,6 +429,7 @@ static u8 add_mapping(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
 	struct vhost_iommu_domain *domain;
 	struct vhost_iommu_mapping *m;
 	u8 status;
+	int ret;
 
 	assert_s2_read(vi);
 
@@ -355,12 +447,13 @@ static u8 add_mapping(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
 	m = vhost_iommu_mapping_add(&domain->mappings, start, last, gpa, flags);
 	if (!m)
 		return VIRTIO_IOMMU_S_NOMEM;
-	status = map_hwdoms(domain, m, memory_later);
-	if (status)
+	ret = vhost_iommu_domain_map(domain, m);
+	if (ret < 0 || (!ret && !memory_later)) {
 		vhost_iommu_mapping_del(&domain->mappings, m);
-	else
-		vi->nr_mappings++;
-	return status;
+		return ret ? vhost_iommu_status(ret) : VIRTIO_IOMMU_S_FAULT;
+	}
+	vi->nr_mappings++;
+	return VIRTIO_IOMMU_S_OK;
 }
 
 /**
@@ -403,8 +496,16 @@ u8 vhost_iommu_map_again(struct vhost_iommu *vi, u32 id, u64 start, u64 last,
 	return add_mapping(vi, id, start, last, gpa, flags, true);
 }
 
-/* Assigned endpoints have their IOTLB flushed, the VMM is to flush the others'. */
-static void invalidate(struct vhost_iommu_domain *domain, u64 start, u64 last)
+/**
+ * vhost_iommu_domain_invalidate() - have the VMM forget translations of a domain
+ * @domain: the domain
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ *
+ * Assigned endpoints have their IOTLB flushed, the VMM is to flush the others'.
+ */
+void vhost_iommu_domain_invalidate(struct vhost_iommu_domain *domain, u64 start,
+				   u64 last)
 {
 	struct vhost_iommu_ep *ep;
 
@@ -430,7 +531,6 @@ u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
 {
 	struct vhost_iommu_domain *domain;
 	struct vhost_iommu_mapping *m;
-	struct vhost_iommu_hwdom *hw;
 	u64 first = U64_MAX, end = 0;
 	u8 status;
 
@@ -445,15 +545,12 @@ u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
 		return VIRTIO_IOMMU_S_RANGE;
 
 	while ((m = vhost_iommu_mapping_find(&domain->mappings, start, last))) {
-		list_for_each_entry(hw, &domain->hwdoms, owner_list)
-			vhost_iommu_hwdom_unmap(hw, m);
 		first = min_t(u64, first, m->node.start);
 		end = m->node.last;
-		vhost_iommu_mapping_del(&domain->mappings, m);
-		vi->nr_mappings--;
+		vhost_iommu_domain_unmap(domain, m);
 		cond_resched();
 	}
 	if (first <= end)
-		invalidate(domain, first, end);
+		vhost_iommu_domain_invalidate(domain, first, end);
 	return VIRTIO_IOMMU_S_OK;
 }

@@ -29,8 +29,10 @@ struct vhost_iommu_mapping {
  * @vi: the instance; constant
  * @id: number; constant
  * @bypass: made by ATTACH with VIRTIO_IOMMU_ATTACH_F_BYPASS; constant
+ * @root: guest-physical address of the guest's table, made by ATTACH_TABLE; or
+ *	VHOST_IOMMU_NO_TABLE; constant
  * @mappings: struct vhost_iommu_mapping, without overlaps; the instance's lock and
- *	s2.lock, see vhost_iommu.h
+ *	s2.lock, see vhost_iommu.h. Of a table, see shadow.c
  * @endpoints: struct vhost_iommu_ep; there is always one; the instance's lock
  * @hwdoms: struct vhost_iommu_hwdom; s2.lock
  */
@@ -38,10 +40,14 @@ struct vhost_iommu_domain {
 	struct vhost_iommu	*vi;
 	u32			id;
 	bool			bypass;
+	u64			root;
 	struct rb_root_cached	mappings;
 	struct list_head	endpoints;
 	struct list_head	hwdoms;
 };
+
+/* Tables are aligned. */
+#define VHOST_IOMMU_NO_TABLE	U64_MAX
 
 /**
  * struct vhost_iommu_hwdom - a guest's domain in the hardware of one class
@@ -79,6 +85,18 @@ bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings, u64 start,
 				u64 last);
 
 /* domain.c */
+u8 vhost_iommu_status(int err);
+unsigned long vhost_iommu_mappings_limit(void);
+bool vhost_iommu_domain_reserved(const struct vhost_iommu_domain *domain,
+				 u64 start, u64 last);
+int vhost_iommu_domain_map(struct vhost_iommu_domain *domain,
+			   const struct vhost_iommu_mapping *m);
+void vhost_iommu_domain_unmap(struct vhost_iommu_domain *domain,
+			      struct vhost_iommu_mapping *m);
+void vhost_iommu_domain_invalidate(struct vhost_iommu_domain *domain, u64 start,
+				   u64 last);
+u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
+			     bool bypass, u64 root);
 u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags);
 u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint);
 u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
@@ -111,6 +129,12 @@ static inline struct vhost_iommu_mapping *
 to_mapping(struct interval_tree_node *node)
 {
 	return container_of(node, struct vhost_iommu_mapping, node);
+}
+
+static inline bool
+vhost_iommu_domain_has_table(const struct vhost_iommu_domain *domain)
+{
+	return domain->root != VHOST_IOMMU_NO_TABLE;
 }
 
 /* The guest-physical address of the last byte of a mapping. */

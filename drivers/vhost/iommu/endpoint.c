@@ -12,6 +12,7 @@
 
 #include "domain.h"
 #include "endpoint.h"
+#include "shadow.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
 
@@ -121,7 +122,8 @@ static int collect_regions(struct vhost_iommu_ep *ep,
 			ret = add_host_regions(&ep->resv, ep->group, types[i]);
 	}
 	if (!ret && ep->vi->config.probe_size &&
-	    vhost_iommu_regions_size(&ep->resv) > ep->vi->config.probe_size)
+	    vhost_iommu_regions_size(&ep->resv) +
+	    vhost_iommu_tables_size(ep->vi) > ep->vi->config.probe_size)
 		return -ENOSPC;
 	return ret;
 }
@@ -515,6 +517,8 @@ int vhost_iommu_ep_translate(struct vhost_iommu *vi,
 			translate_identity(tr, VIRTIO_IOMMU_MAP_F_WRITE);
 	} else if (ep->domain ? ep->domain->bypass : vi->config.bypass) {
 		translate_identity(tr, rw);
+	} else if (ep->domain && vhost_iommu_domain_has_table(ep->domain)) {
+		vhost_iommu_shadow_translate(ep->domain, tr);
 	} else if (ep->domain) {
 		translate_mapped(ep->domain, tr);
 	} else {

@@ -16,9 +16,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vhost.h>
+#include <linux/virtio_iommu_tables.h>
 
 #include "domain.h"
 #include "endpoint.h"
+#include "shadow.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
 
@@ -31,7 +33,7 @@
 #define ENDPOINT_ID_SIZE_VER0	offsetofend(struct vhost_iommu_endpoint_id, id)
 #define TRANSLATE_SIZE_VER0	offsetofend(struct vhost_iommu_translate, reserved)
 #define FAULT_SIZE_VER0		offsetofend(struct vhost_iommu_fault, address)
-#define STATS_SIZE_VER0		offsetofend(struct vhost_iommu_stats, invalidations)
+#define STATS_SIZE_VER0		offsetofend(struct vhost_iommu_stats, invalidate)
 #define STATE_SIZE_VER0		offsetofend(struct vhost_iommu_state, after)
 #define INVALIDATIONS_SIZE_VER0	offsetofend(struct vhost_iommu_invalidations, acked)
 
@@ -51,6 +53,8 @@ static u64 offered_features(const struct vhost_iommu *vi)
 
 	if (!vi->config.probe_size)
 		features &= ~BIT_ULL(VIRTIO_IOMMU_F_PROBE);
+	if (vi->config.flags & VHOST_IOMMU_CONFIG_PAGE_TABLES)
+		features |= BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE);
 	return features;
 }
 
@@ -232,8 +236,12 @@ static long get_config(struct vhost_iommu *vi, void __user *argp)
 
 static int check_config(const struct vhost_iommu_config *c)
 {
-	if (c->flags || c->reserved[0] || c->reserved[1] || c->reserved[2])
+	if ((c->flags & ~(u32)VHOST_IOMMU_CONFIG_PAGE_TABLES) ||
+	    c->reserved[0] || c->reserved[1] || c->reserved[2])
 		return -EOPNOTSUPP;
+	if ((c->flags & VHOST_IOMMU_CONFIG_PAGE_TABLES) &&
+	    !vhost_iommu_tables_possible(c))
+		return -EINVAL;
 	if (!c->page_size_mask || (c->page_size_mask & ~PAGE_MASK) ||
 	    c->input_start > c->input_end || c->domain_start > c->domain_end ||
 	    c->probe_size > PROBE_SIZE_MAX || !IS_ALIGNED(c->probe_size, 8) ||

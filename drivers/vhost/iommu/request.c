@@ -11,9 +11,11 @@
 #include <linux/nospec.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/virtio_iommu_tables.h>
 
 #include "domain.h"
 #include "endpoint.h"
+#include "shadow.h"
 #include "stage2.h"
 #include "trace.h"
 #include "vhost_iommu.h"
@@ -28,11 +30,13 @@ enum batch_lock { BATCH_UNLOCKED, BATCH_READ, BATCH_WRITE };
  * @vi: the instance
  * @vr: its request queue
  * @lock: how s2.lock is held; also set if there is no stage 2
+ * @full: no further request: one of them may have taken as long as a batch
  */
 struct batch {
 	struct vhost_iommu		*vi;
 	struct vhost_iommu_vring	*vr;
 	enum batch_lock			lock;
+	bool				full;
 };
 
 /* The device-readable part of any request. */
@@ -43,6 +47,8 @@ union request {
 	struct virtio_iommu_req_map	map;
 	struct virtio_iommu_req_unmap	unmap;
 	struct virtio_iommu_req_probe	probe;
+	struct virtio_iommu_req_attach_pgt_x86_64	attach_table;
+	struct virtio_iommu_req_invalidate	invalidate;
 };
 
 /**
@@ -157,6 +163,33 @@ static u8 do_unmap(struct batch *b, const union request *req)
 	return vhost_iommu_unmap(b->vi, domain, start, last);
 }
 
+static u8 do_attach_table(struct batch *b, const union request *req)
+{
+	b->vi->stats.attach_table++;
+	trace_vhost_iommu_attach_table(b->vi,
+				       le32_to_cpu(req->attach_table.domain),
+				       le32_to_cpu(req->attach_table.endpoint),
+				       le16_to_cpu(req->attach_table.format),
+				       le64_to_cpu(req->attach_table.pgd));
+	batch_lock(b, BATCH_WRITE);
+	b->full = true;
+	return vhost_iommu_attach_table(b->vi, &req->attach_table);
+}
+
+static u8 do_invalidate(struct batch *b, const union request *req)
+{
+	b->vi->stats.invalidate++;
+	trace_vhost_iommu_invalidate_table(b->vi,
+					   le32_to_cpu(req->invalidate.domain),
+					   le16_to_cpu(req->invalidate.inv_gran),
+					   le16_to_cpu(req->invalidate.flags),
+					   le64_to_cpu(req->invalidate.virt_start),
+					   le64_to_cpu(req->invalidate.nr_pages),
+					   req->invalidate.granule);
+	batch_lock(b, BATCH_READ);
+	return vhost_iommu_invalidate_table(b->vi, &req->invalidate, &b->full);
+}
+
 /**
  * struct request_type - a request whose writable part is a tail only
  * @size: of the device-readable part
@@ -180,6 +213,12 @@ static const struct request_type request_types[] = {
 		REQUEST(map, BIT_ULL(VIRTIO_IOMMU_F_MAP_UNMAP), do_map),
 	[VIRTIO_IOMMU_T_UNMAP] =
 		REQUEST(unmap, BIT_ULL(VIRTIO_IOMMU_F_MAP_UNMAP), do_unmap),
+	[VIRTIO_IOMMU_T_ATTACH_TABLE] =
+		REQUEST(attach_pgt_x86_64, BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE),
+			do_attach_table),
+	[VIRTIO_IOMMU_T_INVALIDATE] =
+		REQUEST(invalidate, BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE),
+			do_invalidate),
 };
 
 static const struct request_type *find_type(struct vhost_iommu *vi, u8 type)
@@ -236,6 +275,7 @@ static u8 probe(struct vhost_iommu *vi, const struct vhost_iommu_chain *chain,
 	if (!ep)
 		return VIRTIO_IOMMU_S_NOENT;
 	vhost_iommu_regions_encode(&ep->resv, buf);
+	vhost_iommu_tables_encode(ep, buf + vhost_iommu_regions_size(&ep->resv));
 	return VIRTIO_IOMMU_S_OK;
 }
 
@@ -314,7 +354,7 @@ int vhost_iommu_handle_requests(struct vhost_iommu *vi)
 	lockdep_assert_held(&vi->lock);
 
 	vhost_iommu_vring_disable_kick(vr);
-	for (n = 0; n < REQUEST_BATCH; n++) {
+	for (n = 0; n < REQUEST_BATCH && !b.full; n++) {
 		u32 len;
 
 		ret = vhost_iommu_vring_pop(vr, vi->mem, &chain);

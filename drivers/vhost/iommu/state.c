@@ -138,6 +138,9 @@ int vhost_iommu_get_state(struct vhost_iommu *vi, struct vhost_iommu_state *arg)
 
 	if (vi->running || vi->restore)
 		return -EBUSY;
+	/* A table is the guest's memory, but where it is would have to be told. */
+	if (vi->config.flags & VHOST_IOMMU_CONFIG_PAGE_TABLES)
+		return -EOPNOTSUPP;
 	if (r.type > VHOST_IOMMU_RECORD_END)
 		return -EINVAL;
 

@@ -58,6 +58,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "domains %llu\n", s.domains);
 	seq_printf(m, "mappings %llu\n", s.mappings);
 	seq_printf(m, "invalidations %llu\n", s.invalidations);
+	seq_printf(m, "requests_attach_table %llu\n", s.attach_table);
+	seq_printf(m, "requests_invalidate %llu\n", s.invalidate);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

@@ -187,6 +187,57 @@ TRACE_EVENT(vhost_iommu_invalidate,
 		  __entry->endpoint, __entry->start, __entry->last)
 );
 
+TRACE_EVENT(vhost_iommu_attach_table,
+	TP_PROTO(const struct vhost_iommu *vi, u32 domain, u32 endpoint,
+		 u16 format, u64 root),
+	TP_ARGS(vi, domain, endpoint, format, root),
+	TP_STRUCT__entry(
+		__field(const void *, vi)
+		__field(u32, domain)
+		__field(u32, endpoint)
+		__field(u16, format)
+		__field(u64, root)
+	),
+	TP_fast_assign(
+		__entry->vi = vi;
+		__entry->domain = domain;
+		__entry->endpoint = endpoint;
+		__entry->format = format;
+		__entry->root = root;
+	),
+	TP_printk("dev=%p domain=%u endpoint=%#x format=%#x root=%#llx",
+		  __entry->vi, __entry->domain, __entry->endpoint,
+		  __entry->format, __entry->root)
+);
+
+TRACE_EVENT(vhost_iommu_invalidate_table,
+	TP_PROTO(const struct vhost_iommu *vi, u32 domain, u16 granularity,
+		 u16 flags, u64 start, u64 nr_pages, u8 granule),
+	TP_ARGS(vi, domain, granularity, flags, start, nr_pages, granule),
+	TP_STRUCT__entry(
+		__field(const void *, vi)
+		__field(u32, domain)
+		__field(u16, granularity)
+		__field(u16, flags)
+		__field(u64, start)
+		__field(u64, nr_pages)
+		__field(u8, granule)
+	),
+	TP_fast_assign(
+		__entry->vi = vi;
+		__entry->domain = domain;
+		__entry->granularity = granularity;
+		__entry->flags = flags;
+		__entry->start = start;
+		__entry->nr_pages = nr_pages;
+		__entry->granule = granule;
+	),
+	TP_printk("dev=%p domain=%u granularity=%u flags=%#x iova=%#llx pages=%llu granule=%u",
+		  __entry->vi, __entry->domain, __entry->granularity,
+		  __entry->flags, __entry->start, __entry->nr_pages,
+		  __entry->granule)
+);
+
 #endif /* _VHOST_IOMMU_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

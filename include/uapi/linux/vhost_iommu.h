@@ -43,10 +43,17 @@
 /* The ioctl type of <linux/vhost.h>; numbers 0xa0 to 0xbf are ours. */
 #define VHOST_IOMMU_TYPE	0xaf
 
+/*
+ * Offer page tables of the guest's own: feature bit 7, ATTACH_TABLE. Experimental,
+ * see Documentation/virtio/page-tables.rst.
+ */
+#define VHOST_IOMMU_CONFIG_PAGE_TABLES	(1 << 0)
+
 /**
  * struct vhost_iommu_config - the device's configuration
  * @size: sizeof(struct vhost_iommu_config)
- * @flags: must be 0
+ * @flags: 0 or VHOST_IOMMU_CONFIG_PAGE_TABLES, which needs pages of 4 KiB, an
+ *	input range that begins below 2^48, and PROBE
  * @page_size_mask: page sizes, a bit each; the lowest is the granule of MAP. No
  *	smaller than the host's page
  * @input_start: first I/O virtual address that can be mapped
@@ -297,6 +304,8 @@ struct vhost_iommu_fault {
  * @domains: domains now
  * @mappings: mappings now
  * @invalidations: records queued for VHOST_IOMMU_GET_INVALIDATIONS
+ * @attach_table: ATTACH_TABLE requests
+ * @invalidate: INVALIDATE requests
  */
 struct vhost_iommu_stats {
 	__u32 size;
@@ -316,6 +325,8 @@ struct vhost_iommu_stats {
 	__aligned_u64 domains;
 	__aligned_u64 mappings;
 	__aligned_u64 invalidations;
+	__aligned_u64 attach_table;
+	__aligned_u64 invalidate;
 };
 
 /**
@@ -479,7 +490,7 @@ struct vhost_iommu_state {
  * in guest memory. Features and configuration are the VMM's to keep.
  *
  * Errors: EBUSY if the queues run or a SET_STATE is not complete; EINVAL if @after
- * has an unknown type.
+ * has an unknown type; EOPNOTSUPP with VHOST_IOMMU_CONFIG_PAGE_TABLES.
  */
 #define VHOST_IOMMU_GET_STATE		_IO(VHOST_IOMMU_TYPE, 0xac)
 
