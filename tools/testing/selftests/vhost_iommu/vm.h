@@ -26,6 +26,10 @@
 
 #include <linux/vhost_iommu.h>
 
+/* VHOST_IOMMU_CONFIG_*, for programs that ask for something */
+#ifndef CONFIG_FLAGS
+#define CONFIG_FLAGS	0
+#endif
 #define RAM_SIZE	(4UL << 20)
 #ifndef RING_NUM
 #define RING_NUM	16
@@ -103,6 +107,16 @@ static inline int vm_set_memory(struct vm *vm)
 	return ioctl(vm->fd, VHOST_SET_MEM_TABLE, &mem);
 }
 
+static inline int vm_set_flags(struct vm *vm)
+{
+	struct vhost_iommu_config config = { .size = sizeof(config) };
+
+	if (ioctl(vm->fd, VHOST_IOMMU_GET_CONFIG, &config))
+		return -1;
+	config.flags = CONFIG_FLAGS;
+	return ioctl(vm->fd, VHOST_IOMMU_SET_CONFIG, &config);
+}
+
 static inline int vm_create(struct vm *vm)
 {
 	__u64 features;
@@ -123,7 +137,8 @@ static inline int vm_create(struct vm *vm)
 	ring_init(vm, &vm->request, REQUEST_RING);
 	ring_init(vm, &vm->event, EVENT_RING);
 
-	if (ioctl(vm->fd, VHOST_GET_FEATURES, &features) ||
+	if (vm_set_flags(vm) ||
+	    ioctl(vm->fd, VHOST_GET_FEATURES, &features) ||
 	    ioctl(vm->fd, VHOST_SET_FEATURES, &features))
 		return -1;
 	return vm_set_memory(vm) || ring_setup(vm, &vm->request, 0) ||
@@ -361,6 +376,13 @@ static inline struct vhost_iommu_stats get_stats(struct vm *vm)
 	if (ioctl(vm->fd, VHOST_IOMMU_GET_STATS, &stats))
 		abort();
 	return stats;
+}
+
+/* A sequence that is the same in every run. */
+static inline __u32 rnd(__u32 *state, __u32 below)
+{
+	*state = *state * 1664525 + 1013904223;
+	return (*state >> 8) % below;
 }
 
 #endif /* VM_H */
