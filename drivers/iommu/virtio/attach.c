@@ -9,8 +9,10 @@
  * A move that fails leaves the endpoint blocked. The core then puts it back where
  * it was, if it was anywhere.
  */
+#include <linux/io.h>
 #include <linux/virtio_config.h>
 
+#include "table.h"
 #include "viommu.h"
 
 static void viommu_set_domain(struct viommu_endpoint *ep,
@@ -25,6 +27,20 @@ static void viommu_set_domain(struct viommu_endpoint *ep,
 	xa_unlock_irqrestore(&ep->viommu->endpoints, flags);
 }
 
+static void viommu_encode_move(struct viommu_request *req,
+			       struct viommu_domain *vdomain, u32 id, bool attach)
+{
+	u32 flags = vdomain->bypass ? VIRTIO_IOMMU_ATTACH_F_BYPASS : 0;
+
+	if (!attach)
+		viommu_encode_detach(req, vdomain->id, id);
+	else if (vdomain->table)
+		viommu_encode_attach_table(req, vdomain->id, id,
+					   virt_to_phys(vdomain->table->root));
+	else
+		viommu_encode_attach(req, vdomain->id, id, flags);
+}
+
 /*
  * Attach all ids of an endpoint to a domain, or detach them from it. Behind a PCI
  * bridge that puts its own id on what it passes on, the device may know nothing but
@@ -34,7 +50,6 @@ static int viommu_send_each_id(struct viommu_endpoint *ep,
 			       struct viommu_domain *vdomain, bool attach)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
-	u32 attach_flags = vdomain->bypass ? VIRTIO_IOMMU_ATTACH_F_BYPASS : 0;
 	struct viommu_queue *queue = &ep->viommu->queue;
 	struct viommu_batch batch;
 	struct viommu_request *req;
@@ -50,11 +65,7 @@ static int viommu_send_each_id(struct viommu_endpoint *ep,
 			err = PTR_ERR(req);
 			break;
 		}
-		if (attach)
-			viommu_encode_attach(req, vdomain->id, fwspec->ids[i],
-					     attach_flags);
-		else
-			viommu_encode_detach(req, vdomain->id, fwspec->ids[i]);
+		viommu_encode_move(req, vdomain, fwspec->ids[i], attach);
 		err = viommu_request_submit(queue, &batch.stream, req);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);

@@ -515,6 +515,10 @@ struct iommu_domain *viommu_domain_alloc_paging(struct device *dev)
 	if (!dev)
 		return ERR_PTR(-EOPNOTSUPP);
 
+	ep = dev_iommu_priv_get(dev);
+	if (viommu_tables_wanted(ep))
+		return viommu_domain_alloc_table(ep);
+
 	vdomain = kzalloc(sizeof(*vdomain), GFP_KERNEL);
 	if (!vdomain)
 		return ERR_PTR(-ENOMEM);
@@ -522,7 +526,6 @@ struct iommu_domain *viommu_domain_alloc_paging(struct device *dev)
 	viommu_domain_init(vdomain);
 	vdomain->domain.ops = &viommu_paging_ops;
 
-	ep = dev_iommu_priv_get(dev);
 	err = viommu_domain_bind(vdomain, ep->viommu);
 	if (err) {
 		kfree(vdomain);

@@ -2,6 +2,9 @@
 /*
  * Requests and statuses as the device sees them.
  */
+#include <linux/align.h>
+#include <linux/log2.h>
+#include <linux/sizes.h>
 #include <linux/string.h>
 
 #include "mapping.h"
@@ -101,6 +104,56 @@ void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
 	req->out.probe.endpoint = cpu_to_le32(endpoint);
 	req->in = in;
 	req->in_len = in_len;
+}
+
+/**
+ * viommu_encode_attach_table() - move an endpoint into a domain with a table
+ * @req: filled in
+ * @domain: the domain's number
+ * @endpoint: the endpoint's id
+ * @root: physical address of the table
+ */
+void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
+				u32 endpoint, u64 root)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_ATTACH_TABLE,
+		      offsetof(struct virtio_iommu_req_attach_pgt_x86_64, tail));
+	req->out.attach_table.domain = cpu_to_le32(domain);
+	req->out.attach_table.endpoint = cpu_to_le32(endpoint);
+	req->out.attach_table.format =
+		cpu_to_le16(VIRTIO_IOMMU_FORMAT_PGTF_X86_64);
+	req->out.attach_table.pgd = cpu_to_le64(root);
+}
+
+/**
+ * viommu_encode_invalidate() - tell the device that a table has changed
+ * @req: filled in
+ * @domain: the domain's number
+ * @start: the first address
+ * @last: the last address; with 0 and U64_MAX, all of the domain
+ * @leaf: only entries without a table below have changed
+ */
+void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u64 start,
+			      u64 last, bool leaf)
+{
+	struct virtio_iommu_req_invalidate *out = &req->out.invalidate;
+
+	viommu_encode(req, VIRTIO_IOMMU_T_INVALIDATE,
+		      offsetof(struct virtio_iommu_req_invalidate, tail));
+	out->domain = cpu_to_le32(domain);
+	out->inv_type = cpu_to_le16(VIRTIO_IOMMU_INV_T_IOTLB |
+				    VIRTIO_IOMMU_INV_T_DEV_IOTLB);
+	if (leaf)
+		out->flags = cpu_to_le16(VIRTIO_IOMMU_INVAL_F_LEAF);
+	if (!start && last == U64_MAX) {
+		out->inv_gran = cpu_to_le16(VIRTIO_IOMMU_INVAL_G_DOMAIN);
+		return;
+	}
+	start = ALIGN_DOWN(start, SZ_4K);
+	out->inv_gran = cpu_to_le16(VIRTIO_IOMMU_INVAL_G_VA);
+	out->virt_start = cpu_to_le64(start);
+	out->nr_pages = cpu_to_le64((last - start) / SZ_4K + 1);
+	out->granule = ilog2(SZ_4K);
 }
 
 /**

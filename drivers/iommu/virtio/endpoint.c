@@ -23,6 +23,7 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 {
 	struct viommu_dev *viommu = ep->viommu;
 	struct viommu_queue *queue = &viommu->queue;
+	struct viommu_table_caps caps;
 	struct viommu_batch batch;
 	struct viommu_request *req;
 	unsigned long flags;
@@ -48,8 +49,14 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 	if (err)
 		return err;
 
-	return viommu_parse_properties(ep->dev, viommu->probe_buffer,
-				       viommu->probe_size, &ep->regions);
+	err = viommu_parse_properties(ep->dev, viommu->probe_buffer,
+				      viommu->probe_size, &ep->regions);
+	if (err)
+		return err;
+
+	viommu_parse_table_caps(viommu->probe_buffer, viommu->probe_size, &caps);
+	viommu_merge_table_caps(&ep->table_caps, &caps);
+	return 0;
 }
 
 /* At least one id has to be known, see viommu_send_each_id(). */
@@ -62,6 +69,7 @@ static int viommu_query(struct viommu_endpoint *ep)
 	if (!viommu->probe_size)
 		return 0;
 
+	ep->table_caps = VIOMMU_ALL_TABLE_CAPS;
 	mutex_lock(&viommu->probe_lock);
 	for (i = 0; i < fwspec->num_ids && !err; i++) {
 		err = viommu_query_id(ep, fwspec->ids[i]);

@@ -385,6 +385,7 @@ static const unsigned int viommu_features[] = {
 	VIRTIO_IOMMU_F_PROBE,
 	VIRTIO_IOMMU_F_MMIO,
 	VIRTIO_IOMMU_F_BYPASS_CONFIG,
+	VIRTIO_IOMMU_F_ATTACH_TABLE,
 };
 
 static const struct virtio_device_id viommu_ids[] = {

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/virtio.h>
+#include <linux/virtio_iommu_tables.h>
 #include <uapi/linux/virtio_iommu.h>
 
 struct viommu_mapping;
@@ -90,6 +91,8 @@ struct viommu_request {
 		struct virtio_iommu_req_map map;
 		struct virtio_iommu_req_unmap unmap;
 		struct virtio_iommu_req_probe probe;
+		struct virtio_iommu_req_attach_pgt_x86_64 attach_table;
+		struct virtio_iommu_req_invalidate invalidate;
 	} out __aligned(VIOMMU_DMA_ALIGN);
 	struct virtio_iommu_req_tail tail __aligned(VIOMMU_DMA_ALIGN);
 };
@@ -149,6 +152,10 @@ void viommu_encode_unmap(struct viommu_request *req, u32 domain, u64 start,
 			 u64 last);
 void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
 			 size_t in_len);
+void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
+				u32 endpoint, u64 root);
+void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u64 start,
+			      u64 last, bool leaf);
 int viommu_status_to_errno(u8 status);
 
 #endif /* _VIOMMU_REQUEST_H */

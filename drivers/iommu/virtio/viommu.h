@@ -35,6 +35,9 @@
  * @viommu: the instance, NULL until the domain is bound to one. Holds a reference
  * @id: the domain's number on the device
  * @bypass: no translation; has no mappings
+ * @table: our own page table, or NULL; then the device has @mappings
+ * @table_negative: an endpoint that may cache what @table has not was ever here;
+ *	written under viommu_queue.lock
  * @requests: the MAP and UNMAP requests in flight
  * @mappings: under viommu_queue.lock
  * @nr_endpoints: written under attach_lock and viommu_queue.lock, read under
@@ -45,6 +48,8 @@ struct viommu_domain {
 	struct viommu_dev *viommu;
 	u32 id;
 	bool bypass;
+	struct viommu_table *table;
+	bool table_negative;
 	struct viommu_stream requests;
 	struct viommu_mappings mappings;
 	unsigned int nr_endpoints;
@@ -106,18 +111,42 @@ struct viommu_dev {
 };
 
 /**
+ * struct viommu_table_caps - what an endpoint can do with a table
+ * @format: it knows our format
+ * @negative: it may cache that an entry is not present
+ * @sizes: of leaves, a bit each
+ * @start: the first address
+ * @last: the last
+ * @output_bits: of a physical address
+ */
+struct viommu_table_caps {
+	bool format;
+	bool negative;
+	u64 sizes;
+	u64 start;
+	u64 last;
+	unsigned int output_bits;
+};
+
+#define VIOMMU_ALL_TABLE_CAPS						\
+	((struct viommu_table_caps){ .format = true, .sizes = U64_MAX,	\
+				     .last = U64_MAX, .output_bits = 64 })
+
+/**
  * struct viommu_endpoint - a device behind the IOMMU
  * @dev: the device; its fwspec has the endpoint ids
  * @viommu: the instance, with a reference
  * @domain: where it is, or NULL before the first attach. Written under
  *	attach_lock and the xa_lock of viommu_dev.endpoints, read under either
  * @regions: its reserved regions, by address
+ * @table_caps: of all its ids
  */
 struct viommu_endpoint {
 	struct device *dev;
 	struct viommu_dev *viommu;
 	struct viommu_domain *domain;
 	struct list_head regions;
+	struct viommu_table_caps table_caps;
 };
 
 /* main.c */
@@ -139,6 +168,15 @@ void viommu_domain_unbind(struct viommu_domain *vdomain);
 int viommu_domain_enter(struct viommu_domain *vdomain);
 void viommu_domain_leave(struct viommu_domain *vdomain);
 struct iommu_domain *viommu_domain_alloc_paging(struct device *dev);
+
+/* table_domain.c */
+bool viommu_tables_wanted(const struct viommu_endpoint *ep);
+struct iommu_domain *viommu_domain_alloc_table(struct viommu_endpoint *ep);
+int viommu_attach_table(struct iommu_domain *domain, struct device *dev);
+void viommu_parse_table_caps(const void *properties, size_t size,
+			     struct viommu_table_caps *caps);
+void viommu_merge_table_caps(struct viommu_table_caps *caps,
+			     const struct viommu_table_caps *other);
 
 /* fixed.c */
 extern struct iommu_domain viommu_blocked_domain;

@@ -52,6 +52,26 @@ static void fake_read_request(struct fake_request *log, void *out)
 		log->last = le64_to_cpu(unmap->virt_end);
 		break;
 	}
+	case VIRTIO_IOMMU_T_ATTACH_TABLE: {
+		struct virtio_iommu_req_attach_pgt_x86_64 *attach = out;
+
+		log->domain = le32_to_cpu(attach->domain);
+		log->endpoint = le32_to_cpu(attach->endpoint);
+		log->phys = le64_to_cpu(attach->pgd);
+		break;
+	}
+	case VIRTIO_IOMMU_T_INVALIDATE: {
+		struct virtio_iommu_req_invalidate *inval = out;
+
+		log->domain = le32_to_cpu(inval->domain);
+		log->flags = le16_to_cpu(inval->flags);
+		log->start = le64_to_cpu(inval->virt_start);
+		log->last = log->start - 1 + (le64_to_cpu(inval->nr_pages) <<
+					      inval->granule);
+		if (inval->inv_gran == cpu_to_le16(VIRTIO_IOMMU_INVAL_G_DOMAIN))
+			log->last = U64_MAX;
+		break;
+	}
 	}
 }
 

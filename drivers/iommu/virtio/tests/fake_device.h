@@ -11,7 +11,7 @@
 #include "../viommu.h"
 
 #define FAKE_LOG_SIZE	64
-#define FAKE_TYPES	(VIRTIO_IOMMU_T_PROBE + 1)
+#define FAKE_TYPES	(VIRTIO_IOMMU_T_INVALIDATE + 1)
 
 /* What a request said */
 struct fake_request {

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Domains with page tables of our own: a device that offers them
+ * (VIRTIO_IOMMU_F_ATTACH_TABLE, see Documentation/virtio/page-tables.rst) reads what
+ * we map out of memory. It is told of what is not there any more, before the memory
+ * is used for something else, and also of what is new if an endpoint of the domain
+ * has its table cached whole.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/unaligned.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_iommu_tables.h>
+
+#include <compat/iommu.h>
+
+#include "table.h"
+#include "viommu.h"
+
+static bool tables;
+module_param(tables, bool, 0644);
+MODULE_PARM_DESC(tables,
+		 "Use page tables where the device offers them, in domains made from now on (N, experimental)");
+
+/* What a property says, if its type is one of tables and it is long enough. */
+static void viommu_parse_table(struct viommu_table_caps *caps, u16 type,
+			       const void *property, size_t size)
+{
+	const struct virtio_iommu_probe_page_size_mask *sizes = property;
+	const struct virtio_iommu_probe_input_range *input = property;
+	const struct virtio_iommu_probe_output_size *output = property;
+	const struct virtio_iommu_probe_pgtf_x86_64 *format = property;
+
+	switch (type) {
+	case VIRTIO_IOMMU_PROBE_T_PAGE_SIZE_MASK:
+		if (size >= sizeof(*sizes))
+			caps->sizes = get_unaligned_le64(&sizes->mask);
+		break;
+	case VIRTIO_IOMMU_PROBE_T_INPUT_RANGE:
+		if (size < sizeof(*input))
+			break;
+		caps->start = get_unaligned_le64(&input->start);
+		caps->last = get_unaligned_le64(&input->end);
+		break;
+	case VIRTIO_IOMMU_PROBE_T_OUTPUT_SIZE:
+		if (size >= sizeof(*output))
+			caps->output_bits = output->bits;
+		break;
+	case VIRTIO_IOMMU_PROBE_T_PAGE_TABLE_FMT:
+		if (size < sizeof(*format) ||
+		    get_unaligned_le16(&format->format) !=
+		    VIRTIO_IOMMU_FORMAT_PGTF_X86_64)
+			break;
+		caps->format = true;
+		caps->negative = !(get_unaligned_le64(&format->flags) &
+				   VIRTIO_IOMMU_PGTF_X86_64_F_NO_NEGATIVE);
+		break;
+	}
+}
+
+/**
+ * viommu_parse_table_caps() - what PROBE says of tables
+ * @properties: the properties. That viommu_parse_properties() has found no fault in
+ *	them says nothing: the device may have written again since
+ * @size: bytes of them
+ * @caps: filled in. What is missing is such that no table can be used
+ */
+void viommu_parse_table_caps(const void *properties, size_t size,
+			     struct viommu_table_caps *caps)
+{
+	const struct virtio_iommu_probe_property *property;
+
+	*caps = (struct viommu_table_caps){};
+	while (size >= sizeof(*property)) {
+		size_t property_size;
+		u16 type;
+
+		property = properties;
+		type = get_unaligned_le16(&property->type);
+		property_size = sizeof(*property) +
+				get_unaligned_le16(&property->length);
+		if (type == VIRTIO_IOMMU_PROBE_T_NONE || property_size > size)
+			break;
+		viommu_parse_table(caps, type, properties, property_size);
+		properties += property_size;
+		size -= property_size;
+	}
+	caps->sizes &= SZ_4K | SZ_2M | SZ_1G;
+	caps->last = min(caps->last, VIOMMU_TABLE_LAST);
+}
+
+/**
+ * viommu_merge_table_caps() - what two ids of an endpoint have in common
+ * @caps: of the one; changed
+ * @other: of the other
+ */
+void viommu_merge_table_caps(struct viommu_table_caps *caps,
+			     const struct viommu_table_caps *other)
+{
+	caps->format &= other->format;
+	caps->negative |= other->negative;
+	caps->sizes &= other->sizes;
+	caps->start = max(caps->start, other->start);
+	caps->last = min(caps->last, other->last);
+	caps->output_bits = min(caps->output_bits, other->output_bits);
+}
+
+static bool viommu_table_caps_usable(const struct viommu_table_caps *caps)
+{
+	return caps->format && (caps->sizes & SZ_4K) && PAGE_SIZE == SZ_4K &&
+	       caps->start < caps->last && caps->output_bits > PAGE_SHIFT;
+}
+
+/**
+ * viommu_tables_wanted() - whether a domain for an endpoint shall have a table
+ * @ep: the endpoint
+ */
+bool viommu_tables_wanted(const struct viommu_endpoint *ep)
+{
+	struct virtio_device *vdev = ep->viommu->vdev;
+
+	/* The device has to know memory by the addresses that we know it by. */
+	return READ_ONCE(tables) &&
+	       virtio_has_feature(vdev, VIRTIO_IOMMU_F_ATTACH_TABLE) &&
+	       virtio_has_dma_quirk(vdev) &&
+	       viommu_table_caps_usable(&ep->table_caps);
+}
+
+/* Have the device forget a range, and wait until it has. */
+static int viommu_send_invalidate(struct viommu_domain *vdomain, u64 start,
+				  u64 last, bool leaf)
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_batch batch;
+	struct viommu_request *req;
+	unsigned long flags;
+	int err = 0;
+
+	viommu_batch_init(&batch);
+	spin_lock_irqsave(&queue->lock, flags);
+	/* A domain that no endpoint is in has nothing that could be cached. */
+	if (!vdomain->nr_endpoints)
+		goto out_unlock;
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+		goto out_unlock;
+	}
+	viommu_encode_invalidate(req, vdomain->id, start, last, leaf);
+	err = viommu_request_submit(queue, &batch.stream, req);
+out_unlock:
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err ?: viommu_batch_wait(queue, &batch);
+}
+
+/*
+ * Invalidate a range, if it is @needed or if tables wait to be freed, which can be done
+ * afterwards.
+ */
+static int viommu_table_sync(struct viommu_domain *vdomain, u64 start, u64 last,
+			     bool needed)
+{
+	struct viommu_table *table = vdomain->table;
+	LIST_HEAD(parked);
+	bool leaf;
+	int err;
+
+	leaf = list_empty_careful(&table->parked) ||
+	       !viommu_table_take_parked(table, start, last, &parked);
+	if (!needed && leaf)
+		return 0;
+	err = viommu_send_invalidate(vdomain, start, last, leaf);
+	if (err)
+		viommu_table_return_parked(table, &parked);
+	else
+		viommu_table_free_parked(&parked);
+	return err;
+}
+
+static int viommu_table_map_pages(struct iommu_domain *domain,
+				  unsigned long iova, phys_addr_t phys,
+				  size_t pgsize, size_t pgcount, int prot,
+				  gfp_t gfp, size_t *mapped)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+
+	return viommu_table_map(vdomain->table, iova, phys, pgsize, pgcount,
+				prot, gfp, mapped);
+}
+
+static int viommu_table_sync_map(struct iommu_domain *domain,
+				 unsigned long iova, size_t size)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+
+	/* Entries come before what the driver tells its device about them. */
+	wmb();
+	return viommu_table_sync(vdomain, iova, iova + size - 1,
+				 READ_ONCE(vdomain->table_negative));
+}
+
+static size_t viommu_table_unmap_pages(struct iommu_domain *domain,
+				       unsigned long iova, size_t pgsize,
+				       size_t pgcount,
+				       struct iommu_iotlb_gather *gather)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+	size_t size;
+
+	size = viommu_table_unmap(vdomain->table, iova, pgsize * pgcount);
+	if (size && !iommu_iotlb_gather_queued(gather))
+		iommu_iotlb_gather_add_range(gather, iova, size);
+	return size;
+}
+
+static void viommu_table_sync_unmap(struct viommu_domain *vdomain, u64 start,
+				    u64 last)
+{
+	int err = viommu_table_sync(vdomain, start, last, true);
+
+	/* A device that is gone has nothing. */
+	if (err && err != -ENODEV)
+		dev_err_ratelimited(vdomain->viommu->dev,
+				    "domain %u may still map 0x%llx to 0x%llx: invalidation failed (%d)\n",
+				    vdomain->id, start, last, err);
+}
+
+static void viommu_table_iotlb_sync(struct iommu_domain *domain,
+				    struct iommu_iotlb_gather *gather)
+{
+	if (gather->start <= gather->end)
+		viommu_table_sync_unmap(to_viommu_domain(domain), gather->start,
+					gather->end);
+}
+
+static void viommu_table_flush_all(struct iommu_domain *domain)
+{
+	viommu_table_sync_unmap(to_viommu_domain(domain), 0, U64_MAX);
+}
+
+static phys_addr_t viommu_table_iova_to_phys(struct iommu_domain *domain,
+					     dma_addr_t iova)
+{
+	return viommu_table_phys(to_viommu_domain(domain)->table, iova);
+}
+
+/* Does the endpoint know all that the table may have? */
+static bool viommu_table_fits(const struct viommu_domain *vdomain,
+			      const struct viommu_table_caps *caps)
+{
+	const struct iommu_domain *domain = &vdomain->domain;
+
+	return viommu_table_caps_usable(caps) &&
+	       !(domain->pgsize_bitmap & ~caps->sizes) &&
+	       domain->geometry.aperture_start >= caps->start &&
+	       domain->geometry.aperture_end <= caps->last &&
+	       fls64(vdomain->table->output_last) <= caps->output_bits;
+}
+
+/**
+ * viommu_attach_table() - move an endpoint into a domain with a table
+ * @domain: the domain
+ * @dev: the endpoint's device
+ *
+ * Return: 0; -EINVAL if the two do not go together; another errno: then the endpoint
+ * is blocked, or the core blocks it.
+ */
+int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
+{
+	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+	struct viommu_queue *queue = &ep->viommu->queue;
+	unsigned long flags;
+	int err;
+
+	if (vdomain->viommu != ep->viommu ||
+	    !viommu_table_fits(vdomain, &ep->table_caps))
+		return -EINVAL;
+
+	mutex_lock(&ep->viommu->attach_lock);
+	spin_lock_irqsave(&queue->lock, flags);
+	vdomain->table_negative |= ep->table_caps.negative;
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	err = viommu_move_endpoint(ep, vdomain);
+	/* What was mapped meanwhile by someone who saw no need to tell the device */
+	if (!err && ep->table_caps.negative)
+		err = viommu_table_sync(vdomain, 0, U64_MAX, true);
+	mutex_unlock(&ep->viommu->attach_lock);
+	return err;
+}
+
+COMPAT_ATTACH_DEV(viommu_attach_table)
+
+static void viommu_table_free(struct iommu_domain *domain)
+{
+	struct viommu_domain *vdomain = to_viommu_domain(domain);
+
+	viommu_domain_unbind(vdomain);
+	viommu_table_destroy(vdomain->table);
+	kfree(vdomain->table);
+	kfree(vdomain);
+}
+
+static const struct iommu_domain_ops viommu_table_ops = {
+	.attach_dev		= compat_viommu_attach_table,
+	.map_pages		= viommu_table_map_pages,
+	.unmap_pages		= viommu_table_unmap_pages,
+	.iova_to_phys		= viommu_table_iova_to_phys,
+	.iotlb_sync_map		= viommu_table_sync_map,
+	.iotlb_sync		= viommu_table_iotlb_sync,
+	.flush_iotlb_all	= viommu_table_flush_all,
+	.free			= viommu_table_free,
+};
+
+/**
+ * viommu_domain_alloc_table() - a new domain with an empty table
+ * @ep: an endpoint that viommu_tables_wanted() is true for
+ *
+ * Return: the domain or an ERR_PTR.
+ */
+struct iommu_domain *viommu_domain_alloc_table(struct viommu_endpoint *ep)
+{
+	const struct viommu_table_caps *caps = &ep->table_caps;
+	struct viommu_domain *vdomain;
+	struct iommu_domain *domain;
+	int err = -ENOMEM;
+
+	vdomain = kzalloc(sizeof(*vdomain), GFP_KERNEL);
+	if (!vdomain)
+		return ERR_PTR(-ENOMEM);
+	vdomain->table = kzalloc(sizeof(*vdomain->table), GFP_KERNEL);
+	if (!vdomain->table)
+		goto err_free_domain;
+	err = viommu_table_init(vdomain->table, caps->output_bits);
+	if (err)
+		goto err_free_table;
+
+	viommu_domain_init(vdomain);
+	domain = &vdomain->domain;
+	domain->ops = &viommu_table_ops;
+	err = viommu_domain_bind(vdomain, ep->viommu);
+	if (err)
+		goto err_destroy_table;
+
+	domain->pgsize_bitmap = caps->sizes;
+	domain->geometry.aperture_start =
+		max_t(u64, domain->geometry.aperture_start, caps->start);
+	domain->geometry.aperture_end =
+		min_t(u64, domain->geometry.aperture_end, caps->last);
+	return domain;
+
+err_destroy_table:
+	viommu_table_destroy(vdomain->table);
+err_free_table:
+	kfree(vdomain->table);
+err_free_domain:
+	kfree(vdomain);
+	return ERR_PTR(err);
+}
