@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# Resets itself once, in the middle of reading the disk, and looks then whether
-# the disk is what it was. The first block of the disk tells which time it is.
+# Reads the disk until it is killed, if the kernel's command line says "busy".
+# Otherwise it resets itself once, in the middle of reading the disk, and looks then
+# whether the disk is what it was. The first block of the disk tells which time it is.
 
 disk=/dev/nvme0n1
 
@@ -21,6 +22,10 @@ tries=100
 until [ -e $disk ] || [ $tries = 0 ]; do
 	tries=$((tries - 1))
 	usleep 50000
+done
+
+while grep -q -w busy /proc/cmdline; do
+	read_all
 done
 
 if [ "$(block | head -c 16)" != "$NONCE" ]; then

@@ -14,7 +14,7 @@ KILL_AT=${KILL_AT-3 6 10 20 40 80}
 
 kill_early()
 {
-	local tenths
+	local tenths GUEST_APPEND=busy
 
 	for tenths in $KILL_AT; do
 		guest_start "$nvme"
