@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# QEMU: Debian's 10.0 source and patches, our patches on top, built with no
-# more than the test machines use.
+# QEMU: Debian's 10.0 source and patches, our series on top, and what its emulation
+# of a host with several processors needs; built with no more than the test
+# machines use.
 #
-# Needs: TOP, CACHE, CODENAME, JOBS, say, die, logged, digest, apt_*.
+# Needs: TOP, LIB, CACHE, CODENAME, JOBS, say, die, logged, digest, apt_*.
 
-QEMU_PATCHES=$TOP/tools/vmm/qemu/patches
+QEMU_PATCHES=("$TOP"/tools/vmm/qemu/patches/*.patch "$LIB"/../qemu/*.patch)
 QEMU_OPTIONS=(
 	--python=/usr/bin/python3
 	--target-list=x86_64-softmmu
@@ -23,9 +24,7 @@ inputs_qemu()
 	apt_source_version qemu 1:10.0.
 	echo "${QEMU_OPTIONS[@]}"
 	gcc --version | head -n 1
-	if [ -d "$QEMU_PATCHES" ]; then
-		(cd "$QEMU_PATCHES" && digest .)
-	fi
+	cat "${QEMU_PATCHES[@]}"
 }
 
 # One line for each tenth of the way.
@@ -59,18 +58,17 @@ qemu_meson()
 # qemu_patch WORK LOG: the patches of the last build out, today's in.
 qemu_patch()
 {
-	local work=$1 log=$2 patch
+	local work=$1 log=$2 patch number=100
 
 	for patch in $(find "$work/applied" -name '*.patch' | sort -r); do
 		logged "$log" patch -d "$work/src" -p1 -R -i "$patch"
 	done
 	rm -rf "$work/applied"
 	mkdir "$work/applied"
-	for patch in "$QEMU_PATCHES"/*.patch; do
-		[ -e "$patch" ] || continue
+	for patch in "${QEMU_PATCHES[@]}"; do
 		say "applying ${patch##*/}"
 		logged "$log" patch -d "$work/src" -p1 --fuzz=0 -i "$patch"
-		cp "$patch" "$work/applied"
+		cp "$patch" "$work/applied/$((number += 1))-${patch##*/}"
 	done
 }
 
