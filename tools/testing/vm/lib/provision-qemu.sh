@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# QEMU: Debian's 10.0 source and patches, our series on top, and what its emulation
-# of a host with several processors needs; built with no more than the test
+# QEMU: Debian's 10.0 source and patches, what its emulation of a host with several
+# processors needs, and our series on top; built with no more than the test
 # machines use.
 #
 # Needs: TOP, LIB, CACHE, CODENAME, JOBS, say, die, logged, digest, apt_*.
 
-QEMU_PATCHES=("$TOP"/tools/vmm/qemu/patches/*.patch "$LIB"/../qemu/*.patch)
+QEMU_PATCHES=("$LIB"/../qemu/*.patch "$TOP"/tools/vmm/qemu/patches/*.patch)
 QEMU_OPTIONS=(
 	--python=/usr/bin/python3
 	--target-list=x86_64-softmmu
@@ -55,21 +55,32 @@ qemu_meson()
 	export PATH=$dir/usr/bin:$PATH
 }
 
-# qemu_patch WORK LOG: the patches of the last build out, today's in.
+# qemu_patch WORK LOG: the patches of the last build out, today's in. Those before
+# the first difference stay, so that the files they touch are not compiled again.
 qemu_patch()
 {
-	local work=$1 log=$2 patch number=100
+	local work=$1 log=$2 patch number=100 same=0
 
-	for patch in $(find "$work/applied" -name '*.patch' | sort -r); do
+	rm -rf "$work/wanted"
+	mkdir "$work/wanted"
+	for patch in "${QEMU_PATCHES[@]}"; do
+		cp "$patch" "$work/wanted/$((number += 1))-${patch##*/}"
+	done
+	for patch in "$work"/wanted/*; do
+		cmp -s "$patch" "$work/applied/${patch##*/}" || break
+		same=$((same + 1))
+	done
+	for patch in $(find "$work/applied" -name '*.patch' | sort -r |
+		       head -n -$same); do
 		logged "$log" patch -d "$work/src" -p1 -R -i "$patch"
 	done
-	rm -rf "$work/applied"
-	mkdir "$work/applied"
-	for patch in "${QEMU_PATCHES[@]}"; do
+	for patch in $(find "$work/wanted" -name '*.patch' | sort |
+		       tail -n +$((same + 1))); do
 		say "applying ${patch##*/}"
 		logged "$log" patch -d "$work/src" -p1 --fuzz=0 -i "$patch"
-		cp "$patch" "$work/applied/$((number += 1))-${patch##*/}"
 	done
+	rm -rf "$work/applied"
+	mv "$work/wanted" "$work/applied"
 }
 
 # The source and the objects stay, so that after a change to a patch only what
