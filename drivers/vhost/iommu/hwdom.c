@@ -36,8 +36,9 @@ static int hw_prot(const struct vhost_iommu_mapping *m,
 	return prot | IOMMU_CACHE;
 }
 
-/* Map [gpa, gpa_last], which is in one range of stage 2, at @iova. */
-static int map_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa,
+/* Map [gpa, gpa_last] of a range of stage 2 at @iova. */
+static int map_piece(struct vhost_iommu_hwdom *hw,
+		     const struct vhost_iommu_s2_range *range, u64 iova, u64 gpa,
 		     u64 gpa_last, int prot)
 {
 	struct iommu_domain *s2 = hw->class->domain;
@@ -46,7 +47,8 @@ static int map_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa,
 
 	while (gpa <= gpa_last) {
 		phys_addr_t phys;
-		size_t size = vhost_iommu_s2_run(s2, gpa, gpa_last, &phys);
+		size_t size = vhost_iommu_s2_run(s2, range, gpa, gpa_last,
+						 &phys);
 
 		ret = fatal_signal_pending(current) ? -EINTR :
 		      iommu_map(hw->domain, iova, phys, size, prot,
@@ -137,8 +139,8 @@ int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
 		nr++;
 		if (!clip(m, range, &start, &last))
 			continue;
-		ret = map_piece(hw, m->node.start + (start - m->gpa), start,
-				last, hw_prot(m, range));
+		ret = map_piece(hw, range, m->node.start + (start - m->gpa),
+				start, last, hw_prot(m, range));
 		if (ret) {
 			if (start > gpa_start)
 				vhost_iommu_hwdom_unmap_now(hw, m, gpa_start,

@@ -5,7 +5,8 @@
  *
  * There is no table of pages: the domain of the first class answers where a
  * guest-physical address is, for the domains derived from it and when memory is
- * unpinned. A mapping of stage 2 disappears from every derived domain, and from
+ * unpinned. It has to be asked once for each page, or for each block that is known to
+ * be consecutive. A mapping of stage 2 disappears from every derived domain, and from
  * their IOTLBs, before its pages are unpinned.
  */
 #include <linux/capability.h>
@@ -138,9 +139,42 @@ static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
 	return ret;
 }
 
+static u64 block_of(const struct vhost_iommu_s2_range *range, u64 gpa)
+{
+	return gpa / VHOST_IOMMU_BLOCK - range->node.start / VHOST_IOMMU_BLOCK;
+}
+
+static int blocks_alloc(struct vhost_iommu_s2_range *range)
+{
+	u64 nr = block_of(range, range->node.last) + 1;
+
+	range->whole = kvcalloc(BITS_TO_LONGS(nr), sizeof(*range->whole),
+				GFP_KERNEL_ACCOUNT);
+	return range->whole ? 0 : -ENOMEM;
+}
+
+/* Note which blocks are in [start, end), consecutive in physical memory. */
+static void blocks_set(struct vhost_iommu_s2_range *range, u64 start, u64 end)
+{
+	u64 block = round_up(start, VHOST_IOMMU_BLOCK);
+
+	for (; block < end && end - block >= VHOST_IOMMU_BLOCK;
+	     block += VHOST_IOMMU_BLOCK)
+		__set_bit(block_of(range, block), range->whole);
+}
+
+/* The last address that is known to be consecutive with @gpa. */
+static u64 known_last(const struct vhost_iommu_s2_range *range, u64 gpa)
+{
+	if (test_bit(block_of(range, gpa), range->whole))
+		return gpa | (VHOST_IOMMU_BLOCK - 1);
+	return gpa | ~PAGE_MASK;
+}
+
 /**
  * vhost_iommu_s2_run() - how much of stage 2 is consecutive in physical memory
  * @domain: the domain of a class
+ * @range: the range that @gpa and @last are in
  * @gpa: page-aligned guest-physical address that is mapped
  * @last: last guest-physical address of interest; all up to it is mapped
  * @phys: set to the physical address of @gpa
@@ -151,17 +185,19 @@ static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
  *
  * Return: bytes.
  */
-size_t vhost_iommu_s2_run(struct iommu_domain *domain, u64 gpa, u64 last,
-			  phys_addr_t *phys)
+size_t vhost_iommu_s2_run(struct iommu_domain *domain,
+			  const struct vhost_iommu_s2_range *range, u64 gpa,
+			  u64 last, phys_addr_t *phys)
 {
-	u64 size = PAGE_SIZE;
+	u64 end;
 
 	last = min(last, gpa | (RUN_ALIGN - 1));
 	*phys = iommu_iova_to_phys(domain, gpa);
-	while (size <= last - gpa &&
-	       iommu_iova_to_phys(domain, gpa + size) == *phys + size)
-		size += PAGE_SIZE;
-	return size;
+	end = known_last(range, gpa);
+	while (end < last &&
+	       iommu_iova_to_phys(domain, end + 1) == *phys + (end + 1 - gpa))
+		end = known_last(range, end + 1);
+	return min(end, last) - gpa + 1;
 }
 
 static void map_run_undo(struct vhost_iommu_s2 *s2, u64 gpa, size_t size,
@@ -210,8 +246,9 @@ static void clear_range(struct vhost_iommu_s2 *s2,
 
 		iommu_iotlb_gather_init(&gather);
 		for (nr = 0; nr < UNPIN_BATCH && start <= last; nr++) {
-			size_t size = vhost_iommu_s2_run(first->domain, start, last,
-					       &runs[nr].phys);
+			size_t size = vhost_iommu_s2_run(first->domain, range,
+							 start, last,
+							 &runs[nr].phys);
 
 			runs[nr].npages = size >> PAGE_SHIFT;
 			WARN_ON_ONCE(iommu_unmap_fast(first->domain, start,
@@ -232,7 +269,8 @@ static void clear_range(struct vhost_iommu_s2 *s2,
  * keeps what is to be unpinned a property of the range.
  */
 static int fill_run(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
-		    struct vhost_iommu_pinner *pinner, u64 gpa, size_t *size)
+		    struct vhost_iommu_pinner *pinner, u64 gpa,
+		    phys_addr_t *phys, size_t *size)
 {
 	u64 offset = gpa - range->node.start;
 	struct vhost_iommu_run run;
@@ -244,6 +282,7 @@ static int fill_run(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *rang
 	if (ret)
 		return ret;
 	*size = run.npages << PAGE_SHIFT;
+	*phys = run.phys;
 
 	if (!run.pinned) {
 		if (range->npinned)
@@ -275,7 +314,8 @@ static int fill_range(struct vhost_iommu_s2 *s2,
 {
 	struct vhost_iommu_pinner pinner;
 	u64 size = range->node.last - range->node.start + 1;
-	u64 pos = 0;
+	u64 gpa = range->node.start, pos = 0, run_start = gpa;
+	phys_addr_t phys, next = 0;
 	int ret;
 
 	ret = vhost_iommu_pinner_init(&pinner, s2->mm,
@@ -287,12 +327,18 @@ static int fill_range(struct vhost_iommu_s2 *s2,
 		size_t n;
 
 		ret = fatal_signal_pending(current) ? -EINTR :
-		      fill_run(s2, range, &pinner, range->node.start + pos, &n);
+		      fill_run(s2, range, &pinner, gpa + pos, &phys, &n);
 		if (ret)
 			break;
+		if (phys != next) {
+			blocks_set(range, run_start, gpa + pos);
+			run_start = gpa + pos;
+		}
+		next = phys + n;
 		pos += n;
 		cond_resched();
 	}
+	blocks_set(range, run_start, gpa + pos);
 	vhost_iommu_pinner_end(&pinner);
 
 	if (ret && pos) {
@@ -324,6 +370,12 @@ static int restore_all(struct vhost_iommu_s2 *s2,
 	return ret;
 }
 
+static void free_range(struct vhost_iommu_s2_range *range)
+{
+	kvfree(range->whole);
+	kfree(range);
+}
+
 static void remove_range(struct vhost_iommu_s2 *s2,
 			 struct vhost_iommu_s2_range *range)
 {
@@ -336,7 +388,7 @@ static void remove_range(struct vhost_iommu_s2 *s2,
 	s2->avail++;
 	clear_range(s2, range, range->node.start, range->node.last);
 	charge(s2, range->npinned, false);
-	kfree(range);
+	free_range(range);
 }
 
 /**
@@ -382,17 +434,22 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 	range->uaddr = uaddr;
 	range->prot = prot;
 
+	ret = blocks_alloc(range);
+	if (ret)
+		goto err_free;
 	ret = fill_range(s2, range);
-	if (ret) {
-		kfree(range);
-		return ret;
-	}
+	if (ret)
+		goto err_free;
 	interval_tree_insert(&range->node, &s2->ranges);
 	s2->avail--;
 
 	ret = restore_all(s2, range);
 	if (ret)
 		remove_range(s2, range);
+	return ret;
+
+err_free:
+	free_range(range);
 	return ret;
 }
 
@@ -451,7 +508,8 @@ static int replay_range(struct vhost_iommu_s2 *s2, struct iommu_domain *domain,
 
 	while (left) {
 		phys_addr_t phys;
-		size_t size = vhost_iommu_s2_run(from, gpa, range->node.last, &phys);
+		size_t size = vhost_iommu_s2_run(from, range, gpa,
+						 range->node.last, &phys);
 		int ret;
 
 		ret = iommu_map(domain, gpa, phys, size,

@@ -7,6 +7,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/rwsem.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 struct file;
@@ -23,13 +24,19 @@ struct vhost_iommu_ep;
  * @uaddr: where it starts in the VMM
  * @prot: IOMMU_READ and IOMMU_WRITE
  * @npinned: pages that count against RLIMIT_MEMLOCK
+ * @whole: a bit for each block of VHOST_IOMMU_BLOCK bytes of guest-physical addresses
+ *	from the one of @node.start on: it lies in the range and is consecutive in
+ *	physical memory
  */
 struct vhost_iommu_s2_range {
 	struct interval_tree_node	node;
 	unsigned long			uaddr;
 	int				prot;
 	unsigned long			npinned;
+	unsigned long			*whole;
 };
+
+#define VHOST_IOMMU_BLOCK	SZ_2M
 
 /**
  * struct vhost_iommu_s2 - stage 2 of a VM: a VFIO container that we serve
@@ -119,8 +126,9 @@ struct vhost_iommu_device *
 vhost_iommu_s2_find_device(struct vhost_iommu_s2 *s2, struct file *group_file,
 			   const char *name);
 unsigned long vhost_iommu_s2_pgsizes(struct vhost_iommu_s2 *s2);
-size_t vhost_iommu_s2_run(struct iommu_domain *domain, u64 gpa, u64 last,
-			  phys_addr_t *phys);
+size_t vhost_iommu_s2_run(struct iommu_domain *domain,
+			  const struct vhost_iommu_s2_range *range, u64 gpa,
+			  u64 last, phys_addr_t *phys);
 int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 		       u64 size, int prot);
 int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
