@@ -148,8 +148,9 @@ static int blocks_alloc(struct vhost_iommu_s2_range *range)
 {
 	u64 nr = block_of(range, range->node.last) + 1;
 
+	/* The size is the VMM's choice, and may be more than there is. */
 	range->whole = kvcalloc(BITS_TO_LONGS(nr), sizeof(*range->whole),
-				GFP_KERNEL_ACCOUNT);
+				GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	return range->whole ? 0 : -ENOMEM;
 }
 

@@ -841,6 +841,7 @@ TEST_F(edu, stage2_ioctls)
 	/* Memory in the first part, none behind it: all or nothing. */
 	EXPECT_EQ(-1, s2_map(edu, ram + RAM_SIZE - 0x2000, RAM_SIZE, 1UL << 30,
 			     DMA_RW));
+	EXPECT_EQ(-1, s2_map(edu, ram, 1UL << 33, 1UL << 46, DMA_RW));
 	EXPECT_EQ(locked, locked_pages());
 	EXPECT_EQ(0, s2_unmap(edu, RAM_SIZE, RAM_SIZE, 0));
 	EXPECT_ERRNO(EINVAL, s2_unmap(edu, 0, 0, 0));
