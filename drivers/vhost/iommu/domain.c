@@ -529,9 +529,9 @@ void vhost_iommu_domain_invalidate(struct vhost_iommu_domain *domain, u64 start,
  */
 u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
 {
+	struct vhost_iommu_mapping *m, *next;
 	struct vhost_iommu_domain *domain;
-	struct vhost_iommu_mapping *m;
-	u64 first = U64_MAX, end = 0;
+	u64 first, end;
 	u8 status;
 
 	assert_s2_read(vi);
@@ -541,16 +541,19 @@ u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last)
 		return status;
 	if (last < start)
 		return VIRTIO_IOMMU_S_INVAL;
-	if (vhost_iommu_mapping_splits(&domain->mappings, start, last))
+	m = vhost_iommu_mapping_find(&domain->mappings, start, last);
+	if (!m)
+		return VIRTIO_IOMMU_S_OK;
+	if (vhost_iommu_mapping_splits(&domain->mappings, m, start, last))
 		return VIRTIO_IOMMU_S_RANGE;
 
-	while ((m = vhost_iommu_mapping_find(&domain->mappings, start, last))) {
-		first = min_t(u64, first, m->node.start);
+	first = m->node.start;
+	for (; m; m = next) {
+		next = vhost_iommu_mapping_next(m, start, last);
 		end = m->node.last;
 		vhost_iommu_domain_unmap(domain, m);
 		cond_resched();
 	}
-	if (first <= end)
-		vhost_iommu_domain_invalidate(domain, first, end);
+	vhost_iommu_domain_invalidate(domain, first, end);
 	return VIRTIO_IOMMU_S_OK;
 }

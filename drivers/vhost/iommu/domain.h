@@ -81,7 +81,10 @@ vhost_iommu_mapping_add(struct rb_root_cached *mappings, u64 start, u64 last,
 			u64 gpa, u32 flags);
 void vhost_iommu_mapping_del(struct rb_root_cached *mappings,
 			     struct vhost_iommu_mapping *m);
-bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings, u64 start,
+struct vhost_iommu_mapping *
+vhost_iommu_mapping_next(struct vhost_iommu_mapping *m, u64 start, u64 last);
+bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings,
+				const struct vhost_iommu_mapping *first, u64 start,
 				u64 last);
 
 /* domain.c */

@@ -81,26 +81,39 @@ void vhost_iommu_mapping_del(struct rb_root_cached *mappings,
 	kmem_cache_free(mapping_cache, m);
 }
 
-static bool straddles(struct rb_root_cached *mappings, u64 addr, u64 start,
-		      u64 last)
+/**
+ * vhost_iommu_mapping_next() - the next mapping that overlaps a range
+ * @m: the mapping before it
+ * @start: first I/O virtual address
+ * @last: last I/O virtual address
+ *
+ * Return: the mapping or NULL.
+ */
+struct vhost_iommu_mapping *
+vhost_iommu_mapping_next(struct vhost_iommu_mapping *m, u64 start, u64 last)
 {
-	struct vhost_iommu_mapping *m;
+	struct interval_tree_node *node;
 
-	m = vhost_iommu_mapping_find(mappings, addr, addr);
-	return m && (m->node.start < start || m->node.last > last);
+	node = interval_tree_iter_next(&m->node, start, last);
+	return node ? to_mapping(node) : NULL;
 }
 
 /**
  * vhost_iommu_mapping_splits() - would removing a range cut a mapping in two?
  * @mappings: the tree
+ * @first: vhost_iommu_mapping_find() of the range, not NULL
  * @start: first I/O virtual address
  * @last: last I/O virtual address
  *
  * Only the mappings at the two ends of the range can reach out of it.
  */
-bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings, u64 start,
+bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings,
+				const struct vhost_iommu_mapping *first, u64 start,
 				u64 last)
 {
-	return straddles(mappings, start, start, last) ||
-	       straddles(mappings, last, start, last);
+	if (first->node.start < start)
+		return true;
+	if (first->node.last < last)
+		first = vhost_iommu_mapping_find(mappings, last, last);
+	return first && first->node.last > last;
 }
