@@ -135,6 +135,23 @@ static size_t find_run(const struct vhost_iommu_memtable *mem, u64 gpa,
 }
 
 /**
+ * vhost_iommu_mem_find() - where a piece of guest memory is in the VMM
+ * @mem: the table, or NULL
+ * @gpa: guest-physical address
+ * @len: bytes, at least one
+ *
+ * Return: the address, not checked in any way, or NULL if the piece is not memory or
+ * not in one region.
+ */
+void __user *vhost_iommu_mem_find(const struct vhost_iommu_memtable *mem, u64 gpa,
+				  size_t len)
+{
+	void __user *uaddr;
+
+	return find_run(mem, gpa, len, &uaddr) == len ? uaddr : NULL;
+}
+
+/**
  * vhost_iommu_mem_read() - copy from guest memory
  * @mem: the table, or NULL
  * @gpa: guest-physical address

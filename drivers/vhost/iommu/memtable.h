@@ -25,6 +25,8 @@ struct vhost_iommu_memtable {
 struct vhost_iommu_memtable *
 vhost_iommu_memtable_create(const struct vhost_memory __user *umem);
 void vhost_iommu_memtable_free(struct vhost_iommu_memtable *mem);
+void __user *vhost_iommu_mem_find(const struct vhost_iommu_memtable *mem, u64 gpa,
+				  size_t len);
 int vhost_iommu_mem_read(const struct vhost_iommu_memtable *mem, u64 gpa,
 			 void *buf, size_t len);
 int vhost_iommu_mem_write(const struct vhost_iommu_memtable *mem, u64 gpa,

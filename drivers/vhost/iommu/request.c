@@ -21,7 +21,7 @@
 #include "vhost_iommu.h"
 
 /* How many requests until others get a chance: stop, ioctls, the scheduler. */
-#define REQUEST_BATCH	64
+#define REQUEST_BATCH	VHOST_IOMMU_VRING_BATCH
 
 enum batch_lock { BATCH_UNLOCKED, BATCH_READ, BATCH_WRITE };
 
@@ -83,6 +83,7 @@ static void batch_end(struct batch *b)
 	struct vhost_iommu_s2 *s2 = b->vi->s2;
 
 	vhost_iommu_flush(b->vi);
+	vhost_iommu_vring_settle(b->vr);
 	vhost_iommu_complete_requests(b->vi);
 
 	if (s2 && b->lock == BATCH_READ)
@@ -243,24 +244,37 @@ static int write_tail(struct batch *b, const struct vhost_iommu_chain *chain,
 				       sizeof(tail));
 }
 
-/* Return: bytes written, 0 if the buffer is no request. */
-static u32 handle_simple(struct batch *b, const struct vhost_iommu_chain *chain,
+/* Give a buffer back; one that is no request has a @len of 0. */
+static int push(struct batch *b, const struct vhost_iommu_chain *chain, u32 len)
+{
+	if (!len) {
+		b->vi->stats.malformed++;
+		trace_vhost_iommu_malformed(b->vi, chain->out_len, chain->in_len);
+	}
+	return vhost_iommu_vring_push(b->vr, chain->head, len);
+}
+
+static int handle_simple(struct batch *b, const struct vhost_iommu_chain *chain,
 			 const union request *req)
 {
 	const struct request_type *type = find_type(b->vi, req->head.type);
+	u32 len = sizeof(struct virtio_iommu_req_tail);
 	u8 status = VIRTIO_IOMMU_S_INVAL;
+	u8 __user *tail;
 
 	/* A status that cannot be told is found out before anything is done. */
 	if (!type || write_tail(b, chain, 0, VIRTIO_IOMMU_S_DEVERR))
-		return 0;
+		return push(b, chain, 0);
+	tail = vhost_iommu_vring_tail(b->vr, b->vi->mem, chain, len);
 	if (chain->out_len >= type->size)
 		status = type->handle(b, req);
 	if (status)
 		b->vi->stats.failed++;
 	trace_vhost_iommu_request(b->vi, req->head.type, status);
-	if (write_tail(b, chain, 0, status))
-		return 0;
-	return sizeof(struct virtio_iommu_req_tail);
+	if (tail)
+		return vhost_iommu_vring_push_status(b->vr, chain->head, len,
+						     tail, status);
+	return push(b, chain, write_tail(b, chain, 0, status) ? 0 : len);
 }
 
 /* Fill @buf with the properties of an endpoint and return the status. */
@@ -319,7 +333,7 @@ static u32 handle_probe(struct batch *b, const struct vhost_iommu_chain *chain,
 	return len;
 }
 
-static u32 handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
+static int handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
 {
 	union request req = {};
 
@@ -327,9 +341,9 @@ static u32 handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
 	    chain->in_len < sizeof(struct virtio_iommu_req_tail) ||
 	    vhost_iommu_vring_read(b->vr, b->vi->mem, chain, &req,
 				   min(chain->out_len, sizeof(req))))
-		return 0;
+		return push(b, chain, 0);
 	if (req.head.type == VIRTIO_IOMMU_T_PROBE)
-		return handle_probe(b, chain, &req);
+		return push(b, chain, handle_probe(b, chain, &req));
 	return handle_simple(b, chain, &req);
 }
 
@@ -355,18 +369,10 @@ int vhost_iommu_handle_requests(struct vhost_iommu *vi)
 
 	vhost_iommu_vring_disable_kick(vr);
 	for (n = 0; n < REQUEST_BATCH && !b.full; n++) {
-		u32 len;
-
 		ret = vhost_iommu_vring_pop(vr, vi->mem, &chain);
 		if (ret <= 0)
 			break;
-		len = handle_one(&b, &chain);
-		if (!len) {
-			vi->stats.malformed++;
-			trace_vhost_iommu_malformed(vi, chain.out_len,
-						    chain.in_len);
-		}
-		ret = vhost_iommu_vring_push(vr, chain.head, len);
+		ret = handle_one(&b, &chain);
 		if (ret)
 			break;
 		cond_resched();

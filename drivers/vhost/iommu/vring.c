@@ -9,9 +9,12 @@
  * lost. The VMM learns that by the error eventfd. A chain that is well formed but
  * points outside of memory harms its sender alone.
  *
- * Used entries are written as they come and published together: what has to
- * happen before the guest may see any of them, such as an IOTLB flush, comes
- * before vhost_iommu_vring_publish().
+ * Used entries, and the statuses that go with them, are collected and published
+ * together: what has to happen before the guest may see any of them, such as an
+ * IOTLB flush, comes before vhost_iommu_vring_publish().
+ *
+ * To open and close user memory costs more than to read a word of it, so the rings are
+ * accessed in as few sections as there can be.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -287,6 +290,7 @@ int vhost_iommu_vring_start(struct vhost_iommu_vring *vr, u64 features)
 	vr->avail_idx = vr->last_avail;
 	vr->used_idx = used_idx;
 	vr->nr_unpublished = 0;
+	vr->nr_settled = 0;
 	vr->signalled_valid = false;
 	vr->broken = false;
 	vr->kick_disabled = false;
@@ -315,9 +319,9 @@ void vhost_iommu_vring_stop(struct vhost_iommu_vring *vr)
 	vr->started = false;
 }
 
-static int vring_add_seg(struct vhost_iommu_vring *vr,
-			 struct vhost_iommu_chain *chain,
-			 const struct vring_desc *desc, u16 flags)
+static __always_inline int
+vring_add_seg(struct vhost_iommu_vring *vr, struct vhost_iommu_chain *chain,
+	      const struct vring_desc *desc, u16 flags)
 {
 	struct vhost_iommu_seg seg = {
 		.gpa = le64_to_cpu((__force __le64)desc->addr),
@@ -375,52 +379,118 @@ static int vring_walk_indirect(struct vhost_iommu_vring *vr,
 	}
 }
 
+/*
+ * Add the segments of a chain up to its end, or up to a descriptor of an indirect
+ * table, which is left in @desc.
+ */
+static int vring_walk_direct(struct vhost_iommu_vring *vr,
+			     struct vhost_iommu_chain *chain,
+			     struct vring_desc *desc)
+{
+	u16 i = chain->head, flags;
+	int ret;
+
+	if (!user_read_access_begin(vr->desc, vr->num * sizeof(*vr->desc)))
+		return -EFAULT;
+	do {
+		struct vring_desc __user *p = &vr->desc[i];
+
+		ret = -EPROTO;
+		if (i >= vr->num)
+			break;
+		unsafe_get_user(desc->addr, &p->addr, err_end);
+		unsafe_get_user(desc->len, &p->len, err_end);
+		unsafe_get_user(desc->flags, &p->flags, err_end);
+		unsafe_get_user(desc->next, &p->next, err_end);
+		flags = le16_to_cpu((__force __le16)desc->flags);
+		i = le16_to_cpu((__force __le16)desc->next);
+		ret = 0;
+		if (flags & VRING_DESC_F_INDIRECT)
+			break;
+		ret = vring_add_seg(vr, chain, desc, flags);
+	} while (!ret && (flags & VRING_DESC_F_NEXT));
+	user_read_access_end();
+	return ret;
+
+err_end:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 static int vring_walk(struct vhost_iommu_vring *vr,
 		      const struct vhost_iommu_memtable *mem,
 		      struct vhost_iommu_chain *chain)
 {
-	u16 i = chain->head;
+	struct vring_desc desc;
+	u16 flags;
+	int ret;
 
-	for (;;) {
-		struct vring_desc desc;
-		u16 flags;
-		int ret;
+	ret = vring_walk_direct(vr, chain, &desc);
+	if (ret)
+		return ret;
+	flags = le16_to_cpu((__force __le16)desc.flags);
+	if (!(flags & VRING_DESC_F_INDIRECT))
+		return 0;
+	if (!vr->indirect || (flags & VRING_DESC_F_NEXT))
+		return -EPROTO;
+	return vring_walk_indirect(vr, mem, chain, &desc);
+}
 
-		if (i >= vr->num)
-			return -EPROTO;
-		if (copy_from_user(&desc, &vr->desc[i], sizeof(desc)))
-			return -EFAULT;
-		flags = le16_to_cpu((__force __le16)desc.flags);
+/* Read the guest's index and, if it has moved, the entries that it covers. */
+static int vring_fetch(struct vhost_iommu_vring *vr)
+{
+	__virtio16 v;
+	u16 i, idx;
 
-		if (flags & VRING_DESC_F_INDIRECT) {
-			if (!vr->indirect || (flags & VRING_DESC_F_NEXT))
-				return -EPROTO;
-			return vring_walk_indirect(vr, mem, chain, &desc);
-		}
-		ret = vring_add_seg(vr, chain, &desc, flags);
-		if (ret)
-			return ret;
-		if (!(flags & VRING_DESC_F_NEXT))
-			return 0;
-		i = le16_to_cpu((__force __le16)desc.next);
+	if (!user_read_access_begin(vr->avail,
+				    struct_size(vr->avail, ring, vr->num)))
+		return -EFAULT;
+	unsafe_get_user(v, &vr->avail->idx, err_end);
+	idx = le16_to_cpu((__force __le16)v);
+	if ((u16)(idx - vr->last_avail) > vr->num) {
+		user_read_access_end();
+		return -EPROTO;
 	}
+	if ((u16)(idx - vr->last_avail) > VHOST_IOMMU_VRING_BATCH)
+		idx = vr->last_avail + VHOST_IOMMU_VRING_BATCH;
+	/* The index is read before the entries. */
+	smp_rmb();
+	for (i = vr->last_avail; i != idx; i++) {
+		unsafe_get_user(v, &vr->avail->ring[i & (vr->num - 1)], err_end);
+		vr->heads[i % VHOST_IOMMU_VRING_BATCH] =
+			le16_to_cpu((__force __le16)v);
+	}
+	user_read_access_end();
+	vr->avail_idx = idx;
+	return 0;
+
+err_end:
+	user_read_access_end();
+	return -EFAULT;
 }
 
 /* Has the guest made a buffer available? Reads the ring only when it must. */
 static int vring_more(struct vhost_iommu_vring *vr)
 {
-	u16 idx;
+	int ret;
 
 	if (vr->avail_idx != vr->last_avail)
 		return 1;
-	if (get_le16(&idx, &vr->avail->idx))
-		return vring_break(vr, -EFAULT);
-	if ((u16)(idx - vr->last_avail) > vr->num)
-		return vring_break(vr, -EPROTO);
-	vr->avail_idx = idx;
-	/* The index is read before the entries that it covers. */
-	smp_rmb();
-	return idx != vr->last_avail;
+	ret = vring_fetch(vr);
+	if (ret)
+		return vring_break(vr, ret);
+	return vr->avail_idx != vr->last_avail;
+}
+
+/**
+ * vhost_iommu_vring_pending() - is there something to take from the ring?
+ * @vr: a started queue
+ *
+ * Return: true if there is, or if the ring is broken.
+ */
+bool vhost_iommu_vring_pending(struct vhost_iommu_vring *vr)
+{
+	return vr->broken || vring_more(vr);
 }
 
 /**
@@ -444,10 +514,9 @@ int vhost_iommu_vring_pop(struct vhost_iommu_vring *vr,
 	if (ret <= 0)
 		return ret;
 
-	*chain = (struct vhost_iommu_chain){};
-	if (get_le16(&chain->head,
-		     &vr->avail->ring[vr->last_avail & (vr->num - 1)]))
-		return vring_break(vr, -EFAULT);
+	*chain = (struct vhost_iommu_chain){
+		.head = vr->heads[vr->last_avail % VHOST_IOMMU_VRING_BATCH],
+	};
 	ret = vring_walk(vr, mem, chain);
 	if (ret)
 		return vring_break(vr, ret);
@@ -522,26 +591,131 @@ int vhost_iommu_vring_write(struct vhost_iommu_vring *vr,
 }
 
 /**
- * vhost_iommu_vring_push() - write a used entry that the guest does not see yet
+ * vhost_iommu_vring_tail() - where the start of a chain's writable part is
+ * @vr: a started queue
+ * @mem: guest memory
+ * @chain: the current chain
+ * @len: bytes that are wanted in one piece
+ *
+ * Return: a user address for vhost_iommu_vring_push_status(), or NULL if it is not in
+ * one piece, or not in guest memory.
+ */
+u8 __user *vhost_iommu_vring_tail(struct vhost_iommu_vring *vr,
+				  const struct vhost_iommu_memtable *mem,
+				  const struct vhost_iommu_chain *chain,
+				  size_t len)
+{
+	const struct vhost_iommu_seg *seg = &vr->segs[chain->nr_out];
+	void __user *uaddr;
+
+	if (!chain->nr_in || seg->len < len)
+		return NULL;
+	uaddr = vhost_iommu_mem_find(mem, seg->gpa, len);
+	return uaddr && access_ok(uaddr, len) ? uaddr : NULL;
+}
+
+/**
+ * vhost_iommu_vring_settle() - write the statuses that were collected
+ * @vr: a started queue
+ *
+ * Has to be called before the addresses may change, that is before the lock of the
+ * instance is dropped. A status that cannot be written takes its chain's length away.
+ */
+void vhost_iommu_vring_settle(struct vhost_iommu_vring *vr)
+{
+	struct vhost_iommu_used *u = vr->unpublished + vr->nr_settled;
+	struct vhost_iommu_used *end = vr->unpublished + vr->nr_unpublished;
+
+	while (u != end) {
+		/* access_ok() has seen all of them. */
+		if (!user_write_access_begin(vr->used, sizeof(*vr->used)))
+			break;
+		for (; u != end; u++)
+			if (u->tail)
+				unsafe_put_user(u->status, u->tail, err_next);
+		user_write_access_end();
+		break;
+err_next:
+		user_write_access_end();
+		u->len = 0;
+		u++;
+	}
+	vr->nr_settled = vr->nr_unpublished;
+}
+
+/* Write the used entries that were collected, and the index that shows them. */
+static int vring_write_used(struct vhost_iommu_vring *vr)
+{
+	const struct vhost_iommu_used *u = vr->unpublished;
+	const struct vhost_iommu_used *end = u + vr->nr_unpublished;
+	u16 used_idx = vr->used_idx;
+
+	if (!user_write_access_begin(vr->used,
+				     struct_size(vr->used, ring, vr->num)))
+		return -EFAULT;
+	for (; u != end; u++, used_idx++) {
+		struct vring_used_elem __user *elem =
+			&vr->used->ring[used_idx & (vr->num - 1)];
+
+		unsafe_put_user((__force __virtio32)cpu_to_le32(u->head),
+				&elem->id, err_end);
+		unsafe_put_user((__force __virtio32)cpu_to_le32(u->len),
+				&elem->len, err_end);
+	}
+	/* The entries, and what was written to the buffers, come first. */
+	smp_wmb();
+	unsafe_put_user((__force __virtio16)cpu_to_le16(used_idx),
+			&vr->used->idx, err_end);
+	user_write_access_end();
+	vr->used_idx = used_idx;
+	vr->nr_unpublished = 0;
+	vr->nr_settled = 0;
+	return 0;
+
+err_end:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+/**
+ * vhost_iommu_vring_push_status() - give a chain back, with a status to be written
+ * @vr: a started queue
+ * @head: of the chain
+ * @len: bytes written into the chain, the status included
+ * @tail: from vhost_iommu_vring_tail(), or NULL if the status is written
+ * @status: the status
+ *
+ * vhost_iommu_vring_settle() writes the status. The guest looks at it after
+ * vhost_iommu_vring_publish(), which has to be called after
+ * %VHOST_IOMMU_VRING_BATCH chains at the latest.
+ *
+ * Return: 0, or -ENOSPC.
+ */
+int vhost_iommu_vring_push_status(struct vhost_iommu_vring *vr, u16 head, u32 len,
+				  u8 __user *tail, u8 status)
+{
+	if (WARN_ON_ONCE(vr->nr_unpublished == VHOST_IOMMU_VRING_BATCH))
+		return -ENOSPC;
+	vr->unpublished[vr->nr_unpublished++] = (struct vhost_iommu_used) {
+		.head = head,
+		.len = len,
+		.tail = tail,
+		.status = status,
+	};
+	return 0;
+}
+
+/**
+ * vhost_iommu_vring_push() - give a chain back, which the guest does not see yet
  * @vr: a started queue
  * @head: of the chain
  * @len: bytes written into the chain
  *
- * Return: 0, or -EFAULT if the ring is broken now.
+ * Return: see vhost_iommu_vring_push_status().
  */
 int vhost_iommu_vring_push(struct vhost_iommu_vring *vr, u16 head, u32 len)
 {
-	struct vring_used_elem elem = {
-		.id = (__force __virtio32)cpu_to_le32(head),
-		.len = (__force __virtio32)cpu_to_le32(len),
-	};
-	u16 slot = vr->used_idx + vr->nr_unpublished;
-
-	if (copy_to_user(&vr->used->ring[slot & (vr->num - 1)], &elem,
-			 sizeof(elem)))
-		return vring_break(vr, -EFAULT);
-	vr->nr_unpublished++;
-	return 0;
+	return vhost_iommu_vring_push_status(vr, head, len, NULL, 0);
 }
 
 static int vring_should_signal(struct vhost_iommu_vring *vr, bool *signal)
@@ -577,11 +751,7 @@ bool vhost_iommu_vring_publish(struct vhost_iommu_vring *vr)
 	if (!vr->nr_unpublished)
 		return false;
 
-	/* The entries, and what was written to the buffers, come first. */
-	smp_wmb();
-	vr->used_idx += vr->nr_unpublished;
-	vr->nr_unpublished = 0;
-	if (put_le16(vr->used_idx, &vr->used->idx)) {
+	if (vring_write_used(vr)) {
 		vring_break(vr, -EFAULT);
 		return false;
 	}

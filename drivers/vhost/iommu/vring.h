@@ -12,6 +12,8 @@ struct vhost_iommu_memtable;
 struct vhost_iommu_vring;
 
 #define VHOST_IOMMU_VRING_MAX	32768U
+/* How much of the rings is read and written at once; a power of two. */
+#define VHOST_IOMMU_VRING_BATCH	64U
 
 typedef void (*vhost_iommu_kick_fn)(struct vhost_iommu_vring *vr);
 
@@ -40,6 +42,20 @@ struct vhost_iommu_chain {
 };
 
 /**
+ * struct vhost_iommu_used - a chain that goes back to the guest
+ * @head: of the chain
+ * @len: bytes written into it
+ * @tail: where @status goes, an address that access_ok() has seen; NULL for nowhere
+ * @status: the first byte of a tail
+ */
+struct vhost_iommu_used {
+	u16		head;
+	u8		status;
+	u32		len;
+	u8 __user	*tail;
+};
+
+/**
  * struct vhost_iommu_vring - a split virtqueue, seen from the device
  * @num: ring size, a power of two; 0 if not set
  * @desc: descriptor table
@@ -47,9 +63,10 @@ struct vhost_iommu_chain {
  * @used: used ring
  * @has_addr: the three above are set
  * @last_avail: next entry of the available ring to take
- * @avail_idx: the guest's index when it was last read
+ * @avail_idx: entries of the available ring before this one are in @heads
  * @used_idx: the index that the guest sees
- * @nr_unpublished: used entries written behind @used_idx
+ * @nr_unpublished: entries of @unpublished
+ * @nr_settled: those of them whose status is written
  * @signalled: value of @used_idx at the last decision to interrupt
  * @signalled_valid: @signalled means something
  * @broken: the ring makes no sense; nothing is done until it is set up again
@@ -57,6 +74,8 @@ struct vhost_iommu_chain {
  * @event_idx: VIRTIO_RING_F_EVENT_IDX is in use
  * @indirect: VIRTIO_RING_F_INDIRECT_DESC is in use
  * @kick_disabled: without event index, the guest was told not to notify
+ * @heads: entries of the available ring from @last_avail to @avail_idx, by index
+ * @unpublished: chains that the guest does not see yet
  * @segs: @num segments, those of the current chain
  * @kick_file: eventfd by which the guest notifies
  * @call: eventfd that interrupts the guest, or NULL
@@ -78,6 +97,7 @@ struct vhost_iommu_vring {
 	u16				avail_idx;
 	u16				used_idx;
 	u16				nr_unpublished;
+	u16				nr_settled;
 	u16				signalled;
 	bool				signalled_valid;
 
@@ -86,6 +106,8 @@ struct vhost_iommu_vring {
 	bool				event_idx;
 	bool				indirect;
 	bool				kick_disabled;
+	u16				heads[VHOST_IOMMU_VRING_BATCH];
+	struct vhost_iommu_used		unpublished[VHOST_IOMMU_VRING_BATCH];
 	struct vhost_iommu_seg		*segs;
 
 	struct file			*kick_file;
@@ -115,8 +137,16 @@ int vhost_iommu_vring_write(struct vhost_iommu_vring *vr,
 			    const struct vhost_iommu_memtable *mem,
 			    const struct vhost_iommu_chain *chain,
 			    u64 offset, const void *buf, size_t len);
+u8 __user *vhost_iommu_vring_tail(struct vhost_iommu_vring *vr,
+				  const struct vhost_iommu_memtable *mem,
+				  const struct vhost_iommu_chain *chain,
+				  size_t len);
 int vhost_iommu_vring_push(struct vhost_iommu_vring *vr, u16 head, u32 len);
+int vhost_iommu_vring_push_status(struct vhost_iommu_vring *vr, u16 head, u32 len,
+				  u8 __user *tail, u8 status);
+void vhost_iommu_vring_settle(struct vhost_iommu_vring *vr);
 bool vhost_iommu_vring_publish(struct vhost_iommu_vring *vr);
+bool vhost_iommu_vring_pending(struct vhost_iommu_vring *vr);
 bool vhost_iommu_vring_enable_kick(struct vhost_iommu_vring *vr);
 void vhost_iommu_vring_disable_kick(struct vhost_iommu_vring *vr);
 
