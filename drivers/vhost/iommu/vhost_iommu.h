@@ -33,7 +33,6 @@
 #ifndef _VHOST_IOMMU_H
 #define _VHOST_IOMMU_H
 
-#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -81,7 +80,7 @@ enum vhost_iommu_work {
  * @task: the worker, created by the first start; @lock
  * @work: reasons to wake the worker; atomic
  * @poll_us: how long the worker looks for a next request, in microseconds; @lock
- * @poll_until: when it gives up; only the worker
+ * @poll_until: when it gives up, by local_clock(); only the worker
  * @s2: stage 2, NULL before the first assigned endpoint; @lock
  * @endpoints: by number; @lock
  * @domains: by number; @lock
@@ -115,7 +114,7 @@ struct vhost_iommu {
 	struct vhost_task		*task;
 	unsigned long			work;
 	unsigned int			poll_us;
-	ktime_t				poll_until;
+	u64				poll_until;
 
 	struct vhost_iommu_s2		*s2;
 	struct xarray			endpoints;

@@ -7,9 +7,13 @@
  */
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 #include <linux/sched/vhost_task.h>
 
 #include "vhost_iommu.h"
+
+/* How often to look for requests until others get a chance. */
+#define LOOKS	16
 
 static unsigned int poll_us = 50;
 module_param(poll_us, uint, 0644);
@@ -44,29 +48,36 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 		vhost_task_wake(task);
 }
 
+static bool polled_enough(struct vhost_iommu *vi)
+{
+	return need_resched() || local_clock() > vi->poll_until;
+}
+
 /*
  * Handle what there is. A guest that has just sent a request is likely to send
  * another, and both of its ways to us, the notification and our waking up, cost more than
- * the request: so look again for a while before asking to be notified. Each look is a
- * run of its own, so that ioctls, signals and other tasks wait for one at the most.
+ * the request: so look again for a while before asking to be notified. Ioctls, signals
+ * and other work wait for LOOKS looks at the most.
  */
 static void serve_requests(struct vhost_iommu *vi)
 {
 	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
-	int n;
+	unsigned int look;
 
-	if (!vhost_iommu_complete_requests(vi))
-		return;
-	n = vhost_iommu_handle_requests(vi);
-	if (n < 0)
-		return;
-	if (n) {
-		vi->poll_until = ktime_add_us(ktime_get(), vi->poll_us);
-	} else if (need_resched() || ktime_after(ktime_get(), vi->poll_until)) {
-		if (!vhost_iommu_vring_enable_kick(vr))
+	for (look = 0; look < LOOKS; look++) {
+		if (!vhost_iommu_complete_requests(vi))
 			return;
-	} else {
-		cpu_relax();
+		if (vhost_iommu_vring_pending(vr)) {
+			if (vhost_iommu_handle_requests(vi) < 0)
+				return;
+			vi->poll_until = local_clock() +
+					 vi->poll_us * NSEC_PER_USEC;
+		} else if (!polled_enough(vi)) {
+			if (look == LOOKS - 1)
+				cpu_relax();
+		} else if (!vhost_iommu_vring_enable_kick(vr)) {
+			return;
+		}
 	}
 	set_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work);
 }
