@@ -27,6 +27,12 @@
  */
 #define VIOMMU_POLLS_PER_STEP	64
 
+/*
+ * How often to poll between two pauses of the processor. A hypervisor may take a
+ * pause for a reason to exit.
+ */
+#define VIOMMU_POLLS_PER_PAUSE	16
+
 /* How long one waiter has been waiting for any request to complete */
 struct viommu_patience {
 	unsigned int polls;
@@ -55,6 +61,12 @@ static bool viommu_patience_ended(struct viommu_patience *patience,
 					  VIOMMU_MAX_STEP_NS);
 	patience->checked = now;
 	return patience->spent_ns > timeout_ns;
+}
+
+static noinline void viommu_patience_pause(const struct viommu_patience *patience)
+{
+	if (!(patience->polls % VIOMMU_POLLS_PER_PAUSE))
+		cpu_relax();
 }
 
 static void viommu_request_complete(struct viommu_request *req, int err)
@@ -156,7 +168,7 @@ static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
 		viommu_queue_fail(queue, -EIO, "it does not answer");
 
 	spin_unlock_irqrestore(&queue->lock, *flags);
-	cpu_relax();
+	viommu_patience_pause(patience);
 	spin_lock_irqsave(&queue->lock, *flags);
 }
 
