@@ -33,6 +33,7 @@ guest_column()
 	esac
 	case $1 in
 	nopoll)		echo 0 > $poll ;;
+	poll[0-9]*)	echo "${1#poll}" > $poll ;;
 	*)		echo "$poll_default" > $poll ;;
 	esac
 	GUEST_APPEND="intel_iommu=on iommu.strict=$strict ORDER=$order"
@@ -68,7 +69,8 @@ bench()
 {
 	local round=0 column
 
-	note "host is up"
+	note "host is up, its clock is" \
+		"$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
 	poll_default=$(cat $poll)
 	nvme=$(pci_find 1b36 0010)
 	edu=$(pci_find 1234 11e8)
