@@ -79,8 +79,10 @@ enum vhost_iommu_work {
  * @running: the worker may touch the queues; @lock
  * @task: the worker, created by the first start; @lock
  * @work: reasons to wake the worker; atomic
- * @poll_us: how long the worker looks for a next request, in microseconds; @lock
- * @poll_until: when it gives up, by local_clock(); only the worker
+ * @poll_us: how long the worker looks for a next request at the most, in
+ *	microseconds; @lock
+ * @poll_ns: how long it does at present, in nanoseconds; only the worker
+ * @last_request: when the last one was handled, by local_clock(); only the worker
  * @s2: stage 2, NULL before the first assigned endpoint; @lock
  * @endpoints: by number; @lock
  * @domains: by number; @lock
@@ -114,7 +116,8 @@ struct vhost_iommu {
 	struct vhost_task		*task;
 	unsigned long			work;
 	unsigned int			poll_us;
-	u64				poll_until;
+	u64				poll_ns;
+	u64				last_request;
 
 	struct vhost_iommu_s2		*s2;
 	struct xarray			endpoints;

@@ -13,12 +13,14 @@
 #include "vhost_iommu.h"
 
 /* How often to look for requests until others get a chance. */
-#define LOOKS	16
+#define LOOKS		16
+/* The shortest time that is polled for, other than not at all. */
+#define POLL_NS_MIN	(10 * NSEC_PER_USEC)
 
-static unsigned int poll_us = 50;
+static unsigned int poll_us = 200;
 module_param(poll_us, uint, 0644);
 MODULE_PARM_DESC(poll_us,
-		 "Microseconds to look for a next request before sleeping, unless the VMM sets it; 0 for not at all (50)");
+		 "Microseconds to look for a next request before sleeping, at the most, unless the VMM sets it; 0 for not at all (200)");
 
 /**
  * vhost_iommu_default_poll_us() - how long to poll if the VMM does not say
@@ -48,30 +50,53 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 		vhost_task_wake(task);
 }
 
+/*
+ * How long to poll follows from how long requests were apart: longer, if that would
+ * have spared the guest a notification; shorter, step by step down to nothing, if
+ * poll_us was not enough either.
+ */
+static void adapt(struct vhost_iommu *vi, u64 now)
+{
+	u64 max = vi->poll_us * NSEC_PER_USEC;
+	/* The clocks of two processors differ a little. */
+	u64 gap = now > vi->last_request ? now - vi->last_request : 0;
+
+	if (gap > max)
+		vi->poll_ns -= vi->poll_ns / 4;
+	else if (gap > vi->poll_ns)
+		vi->poll_ns = min(max(2 * vi->poll_ns, POLL_NS_MIN), max);
+	if (vi->poll_ns < POLL_NS_MIN)
+		vi->poll_ns = 0;
+}
+
 static bool polled_enough(struct vhost_iommu *vi)
 {
-	return need_resched() || local_clock() > vi->poll_until;
+	return !vi->poll_ns || need_resched() ||
+	       local_clock() > vi->last_request + vi->poll_ns;
 }
 
 /*
  * Handle what there is. A guest that has just sent a request is likely to send
  * another, and both of its ways to us, the notification and our waking up, cost more than
  * the request: so look again for a while before asking to be notified. Ioctls, signals
- * and other work wait for LOOKS looks at the most.
+ * and other work wait for LOOKS looks, or a batch, at the most.
  */
 static void serve_requests(struct vhost_iommu *vi)
 {
 	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
 	unsigned int look;
+	int n;
 
 	for (look = 0; look < LOOKS; look++) {
 		if (!vhost_iommu_complete_requests(vi))
 			return;
 		if (vhost_iommu_vring_pending(vr)) {
-			if (vhost_iommu_handle_requests(vi) < 0)
+			adapt(vi, local_clock());
+			n = vhost_iommu_handle_requests(vi);
+			if (n < 0)
 				return;
-			vi->poll_until = local_clock() +
-					 vi->poll_us * NSEC_PER_USEC;
+			look += n;
+			vi->last_request = local_clock();
 		} else if (!polled_enough(vi)) {
 			if (look == LOOKS - 1)
 				cpu_relax();
