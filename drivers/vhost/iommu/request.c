@@ -29,12 +29,15 @@ enum batch_lock { BATCH_UNLOCKED, BATCH_READ, BATCH_WRITE };
  * struct batch - requests that are published together
  * @vi: the instance
  * @vr: its request queue
+ * @types: a bit for each type of request that the guest may send and whose writable
+ *	part is a tail only
  * @lock: how s2.lock is held; also set if there is no stage 2
  * @full: no further request: one of them may have taken as long as a batch
  */
 struct batch {
 	struct vhost_iommu		*vi;
 	struct vhost_iommu_vring	*vr;
+	unsigned long			types;
 	enum batch_lock			lock;
 	bool				full;
 };
@@ -235,6 +238,17 @@ static const struct request_type *find_type(struct vhost_iommu *vi, u8 type)
 	return t;
 }
 
+static unsigned long known_types(struct vhost_iommu *vi)
+{
+	unsigned long types = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(request_types); i++)
+		if (find_type(vi, i))
+			types |= BIT(i);
+	return types;
+}
+
 static int write_tail(struct batch *b, const struct vhost_iommu_chain *chain,
 		      u64 offset, u8 status)
 {
@@ -254,18 +268,16 @@ static int push(struct batch *b, const struct vhost_iommu_chain *chain, u32 len)
 	return vhost_iommu_vring_push(b->vr, chain->head, len);
 }
 
+/* @tail: where a status has been written already, or NULL. */
 static int handle_simple(struct batch *b, const struct vhost_iommu_chain *chain,
-			 const union request *req)
+			 const union request *req, u8 __user *tail)
 {
 	const struct request_type *type = find_type(b->vi, req->head.type);
 	u32 len = sizeof(struct virtio_iommu_req_tail);
 	u8 status = VIRTIO_IOMMU_S_INVAL;
-	u8 __user *tail;
 
-	/* A status that cannot be told is found out before anything is done. */
-	if (!type || write_tail(b, chain, 0, VIRTIO_IOMMU_S_DEVERR))
+	if (!type || (!tail && write_tail(b, chain, 0, VIRTIO_IOMMU_S_DEVERR)))
 		return push(b, chain, 0);
-	tail = vhost_iommu_vring_tail(b->vr, b->vi->mem, chain, len);
 	if (chain->out_len >= type->size)
 		status = type->handle(b, req);
 	if (status)
@@ -335,16 +347,29 @@ static u32 handle_probe(struct batch *b, const struct vhost_iommu_chain *chain,
 
 static int handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
 {
+	const struct virtio_iommu_req_tail not_done = {
+		.status = VIRTIO_IOMMU_S_DEVERR,
+	};
+	size_t len = min(chain->out_len, sizeof(union request));
 	union request req = {};
+	u8 __user *tail;
+	u32 word;
 
 	if (chain->out_len < sizeof(req.head) ||
-	    chain->in_len < sizeof(struct virtio_iommu_req_tail) ||
-	    vhost_iommu_vring_read(b->vr, b->vi->mem, chain, &req,
-				   min(chain->out_len, sizeof(req))))
+	    chain->in_len < sizeof(not_done))
+		return push(b, chain, 0);
+
+	/* A status that cannot be told is found out before anything is done. */
+	static_assert(sizeof(word) == sizeof(not_done));
+	memcpy(&word, &not_done, sizeof(word));
+	tail = vhost_iommu_vring_read_request(b->vr, b->vi->mem, chain, &req, len,
+					      b->types, word);
+	if (!tail &&
+	    vhost_iommu_vring_read(b->vr, b->vi->mem, chain, &req, len))
 		return push(b, chain, 0);
 	if (req.head.type == VIRTIO_IOMMU_T_PROBE)
 		return push(b, chain, handle_probe(b, chain, &req));
-	return handle_simple(b, chain, &req);
+	return handle_simple(b, chain, &req, tail);
 }
 
 /**
@@ -360,7 +385,7 @@ static int handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
 int vhost_iommu_handle_requests(struct vhost_iommu *vi)
 {
 	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_REQUEST];
-	struct batch b = { .vi = vi, .vr = vr };
+	struct batch b = { .vi = vi, .vr = vr, .types = known_types(vi) };
 	struct vhost_iommu_chain chain;
 	unsigned int n;
 	int ret = 0;

@@ -591,27 +591,52 @@ int vhost_iommu_vring_write(struct vhost_iommu_vring *vr,
 }
 
 /**
- * vhost_iommu_vring_tail() - where the start of a chain's writable part is
+ * vhost_iommu_vring_read_request() - read a request, and write its tail for now
  * @vr: a started queue
  * @mem: guest memory
  * @chain: the current chain
- * @len: bytes that are wanted in one piece
+ * @buf: destination
+ * @len: bytes; at most @chain->out_len
+ * @types: a bit for each value of the first byte with which @tail is written
+ * @tail: what the writable part begins with until vhost_iommu_vring_settle()
  *
- * Return: a user address for vhost_iommu_vring_push_status(), or NULL if it is not in
- * one piece, or not in guest memory.
+ * The same as vhost_iommu_vring_read() and _write(), in one section, for requests that
+ * are in one piece.
+ *
+ * Return: where the tail is, for vhost_iommu_vring_push_status(); NULL if it was not
+ * written, or not both are in one piece and accessible.
  */
-u8 __user *vhost_iommu_vring_tail(struct vhost_iommu_vring *vr,
-				  const struct vhost_iommu_memtable *mem,
-				  const struct vhost_iommu_chain *chain,
-				  size_t len)
+u8 __user *vhost_iommu_vring_read_request(struct vhost_iommu_vring *vr,
+					  const struct vhost_iommu_memtable *mem,
+					  const struct vhost_iommu_chain *chain,
+					  void *buf, size_t len,
+					  unsigned long types, u32 tail)
 {
-	const struct vhost_iommu_seg *seg = &vr->segs[chain->nr_out];
-	void __user *uaddr;
+	const struct vhost_iommu_seg *out = vr->segs, *in = out + chain->nr_out;
+	u32 __user *uout, *uin;
+	u32 *word = buf, *end;
 
-	if (!chain->nr_in || seg->len < len)
+	if (!chain->nr_out || out->len < len || !len || len % sizeof(*word) ||
+	    !chain->nr_in || in->len < sizeof(tail))
 		return NULL;
-	uaddr = vhost_iommu_mem_find(mem, seg->gpa, len);
-	return uaddr && access_ok(uaddr, len) ? uaddr : NULL;
+	uout = vhost_iommu_mem_find(mem, out->gpa, len);
+	uin = vhost_iommu_mem_find(mem, in->gpa, sizeof(tail));
+	if (!uout || !uin || !access_ok(uin, sizeof(tail)) ||
+	    !user_access_begin(uout, len))
+		return NULL;
+
+	end = word + len / sizeof(*word);
+	for (; word != end; word++, uout++)
+		unsafe_get_user(*word, uout, err_end);
+	if (*(u8 *)buf >= BITS_PER_LONG || !(types & BIT(*(u8 *)buf)))
+		goto err_end;
+	unsafe_put_user(tail, uin, err_end);
+	user_access_end();
+	return (u8 __user *)uin;
+
+err_end:
+	user_access_end();
+	return NULL;
 }
 
 /**
@@ -682,7 +707,7 @@ err_end:
  * @vr: a started queue
  * @head: of the chain
  * @len: bytes written into the chain, the status included
- * @tail: from vhost_iommu_vring_tail(), or NULL if the status is written
+ * @tail: from vhost_iommu_vring_read_request(), or NULL if the status is written
  * @status: the status
  *
  * vhost_iommu_vring_settle() writes the status. The guest looks at it after

@@ -137,10 +137,11 @@ int vhost_iommu_vring_write(struct vhost_iommu_vring *vr,
 			    const struct vhost_iommu_memtable *mem,
 			    const struct vhost_iommu_chain *chain,
 			    u64 offset, const void *buf, size_t len);
-u8 __user *vhost_iommu_vring_tail(struct vhost_iommu_vring *vr,
-				  const struct vhost_iommu_memtable *mem,
-				  const struct vhost_iommu_chain *chain,
-				  size_t len);
+u8 __user *vhost_iommu_vring_read_request(struct vhost_iommu_vring *vr,
+					  const struct vhost_iommu_memtable *mem,
+					  const struct vhost_iommu_chain *chain,
+					  void *buf, size_t len,
+					  unsigned long types, u32 tail);
 int vhost_iommu_vring_push(struct vhost_iommu_vring *vr, u16 head, u32 len);
 int vhost_iommu_vring_push_status(struct vhost_iommu_vring *vr, u16 head, u32 len,
 				  u8 __user *tail, u8 status);
