@@ -5,7 +5,7 @@
 # different virtual IOMMU in each. A "fact column NAME" says whose figures follow.
 #
 # Settings: COLUMNS, ROUNDS, GUEST_FIGURES, HOST_FIGURES, SECONDS_EACH, IDLE (no
-# for not).
+# for not), POLL_US (of vhost_iommu, where it polls).
 
 # shellcheck source=tools/testing/vm/guest/host.sh
 . /lib/host.sh
@@ -34,7 +34,7 @@ guest_column()
 	case $1 in
 	nopoll)		echo 0 > $poll ;;
 	poll[0-9]*)	echo "${1#poll}" > $poll ;;
-	*)		echo "$poll_default" > $poll ;;
+	*)		echo "$POLL_US" > $poll ;;
 	esac
 	GUEST_APPEND="intel_iommu=on iommu.strict=$strict ORDER=$order"
 	GUEST_APPEND="$GUEST_APPEND FIGURES=$figures SECONDS_EACH=$SECONDS_EACH"
@@ -71,7 +71,6 @@ bench()
 
 	note "host is up, its clock is" \
 		"$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
-	poll_default=$(cat $poll)
 	nvme=$(pci_find 1b36 0010)
 	edu=$(pci_find 1234 11e8)
 	pci_to_vfio "$nvme" || fail "vfio-pci takes the disk" "not bound"
