@@ -11,6 +11,8 @@
 #include <linux/gfp.h>
 #include <linux/ktime.h>
 #include <linux/scatterlist.h>
+#include <linux/virtio_config.h>
+#include <uapi/linux/virtio_ring.h>
 
 #include "request.h"
 
@@ -22,16 +24,11 @@
 #define VIOMMU_MAX_STEP_NS	((s64)NSEC_PER_MSEC)
 
 /*
- * How often to poll between two looks at the clock. In a virtual machine the clock
- * may be a device, served by the thread that has to serve our requests.
+ * How often to poll between two looks at the clock, and two pauses of the processor.
+ * In a virtual machine the clock may be a device, served by the thread that has to
+ * serve our requests, and a pause may be a reason to exit.
  */
-#define VIOMMU_POLLS_PER_STEP	64
-
-/*
- * How often to poll between two pauses of the processor. A hypervisor may take a
- * pause for a reason to exit.
- */
-#define VIOMMU_POLLS_PER_PAUSE	16
+#define VIOMMU_POLLS_PER_STEP	256
 
 /* How long one waiter has been waiting for any request to complete */
 struct viommu_patience {
@@ -61,12 +58,6 @@ static bool viommu_patience_ended(struct viommu_patience *patience,
 					  VIOMMU_MAX_STEP_NS);
 	patience->checked = now;
 	return patience->spent_ns > timeout_ns;
-}
-
-static noinline void viommu_patience_pause(const struct viommu_patience *patience)
-{
-	if (!(patience->polls % VIOMMU_POLLS_PER_PAUSE))
-		cpu_relax();
 }
 
 static void viommu_request_complete(struct viommu_request *req, int err)
@@ -125,6 +116,7 @@ static bool viommu_queue_reap(struct viommu_queue *queue)
 		return false;
 
 	while ((req = virtqueue_get_buf(queue->vq, &len))) {
+		queue->reaped++;
 		viommu_request_complete(req, viommu_request_result(req, len));
 		list_add(&req->node, &queue->free);
 		progress = true;
@@ -147,29 +139,64 @@ static void viommu_queue_kick(struct viommu_queue *queue)
 	if (queue->dead || !virtqueue_kick_prepare(queue->vq))
 		return;
 
-	queue->kicks++;
+	queue->users++;
 	spin_unlock(&queue->lock);
 	virtqueue_notify(queue->vq);
 	spin_lock(&queue->lock);
-	queue->kicks--;
+	queue->users--;
 }
 
-/* One step of waiting: complete what there is, and let others have the lock. */
+/* Whether the device has returned more than @reaped requests. */
+static bool viommu_queue_has_used(const struct viommu_queue *queue, u16 reaped)
+{
+	const __virtio16 *idx = queue->used_idx;
+
+	return !idx || le16_to_cpu((__force __le16)READ_ONCE(*idx)) != reaped;
+}
+
+/*
+ * Look for a while whether the device returns something. Returns whether it has not
+ * for too long.
+ */
+static bool viommu_queue_watch(const struct viommu_queue *queue, u16 reaped,
+			       struct viommu_patience *patience)
+{
+	bool ended;
+
+	cpu_relax();
+	do {
+		ended = viommu_patience_ended(patience, queue->timeout_ns);
+	} while (patience->polls % VIOMMU_POLLS_PER_STEP &&
+		 !viommu_queue_has_used(queue, reaped));
+	return ended;
+}
+
+/*
+ * One step of waiting: complete what there is, or look for more without the lock:
+ * others need it to submit.
+ */
 static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
 			      struct viommu_patience *patience)
 {
+	u16 reaped;
+	bool ended;
+
 	lockdep_assert_held(&queue->lock);
 
 	if (viommu_queue_reap(queue)) {
 		viommu_patience_renew(patience);
 		return;
 	}
-	if (viommu_patience_ended(patience, queue->timeout_ns))
-		viommu_queue_fail(queue, -EIO, "it does not answer");
 
+	reaped = queue->reaped;
+	queue->users++;
 	spin_unlock_irqrestore(&queue->lock, *flags);
-	viommu_patience_pause(patience);
+	ended = viommu_queue_watch(queue, reaped, patience);
 	spin_lock_irqsave(&queue->lock, *flags);
+	queue->users--;
+
+	if (ended && !viommu_queue_reap(queue))
+		viommu_queue_fail(queue, -EIO, "it does not answer");
 }
 
 /**
@@ -368,6 +395,9 @@ int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->free);
 	queue->vq = vq;
+	queue->reaped = 0;
+	if (!virtio_has_feature(vq->vdev, VIRTIO_F_RING_PACKED))
+		queue->used_idx = &virtqueue_get_vring(vq)->used->idx;
 	queue->dev = dev;
 	queue->nr_requests = nr;
 	queue->timeout_ns = VIOMMU_TIMEOUT_NS;
@@ -387,7 +417,7 @@ void viommu_queue_stop(struct viommu_queue *queue)
 	spin_lock_irqsave(&queue->lock, flags);
 	viommu_queue_fail(queue, -ENODEV, NULL);
 	queue->dead = -ENODEV;
-	while (queue->kicks) {
+	while (queue->users) {
 		spin_unlock_irqrestore(&queue->lock, flags);
 		fsleep(1000);
 		spin_lock_irqsave(&queue->lock, flags);

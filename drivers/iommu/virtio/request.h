@@ -23,6 +23,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_iommu_tables.h>
 #include <uapi/linux/virtio_iommu.h>
+#include <uapi/linux/virtio_types.h>
 
 struct viommu_mapping;
 struct viommu_request;
@@ -106,7 +107,9 @@ struct viommu_request {
  * @nr_requests: how many
  * @free: those that are neither taken nor in flight
  * @serial: of the last submission
- * @kicks: how many are about to notify the device without the lock
+ * @used_idx: how many requests the device has returned, NULL in a packed ring
+ * @reaped: how many of them were completed; both count modulo 65536
+ * @users: how many notify the device or read @used_idx without the lock
  * @timeout_ns: how long someone waits for the device to complete any request
  * @dead: why the device was given up, or 0
  */
@@ -118,7 +121,9 @@ struct viommu_queue {
 	unsigned int nr_requests;
 	struct list_head free;
 	u64 serial;
-	unsigned int kicks;
+	const __virtio16 *used_idx;
+	u16 reaped;
+	unsigned int users;
 	s64 timeout_ns;
 	int dead;
 };
