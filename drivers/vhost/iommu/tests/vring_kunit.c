@@ -116,6 +116,76 @@ static void vring_outside_memory(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, t->vr.broken);
 }
 
+/* A request of 8 bytes at GUEST_BUF, of type 3, and a tail of 4 at GUEST_BUF + 64. */
+static u8 __user *read_request(struct kunit *test, unsigned long types)
+{
+	struct vring_test *t = test->priv;
+	u8 want[8] = { 3, 1, 2, 3, 4, 5, 6, 7 }, got[8];
+	u8 __user *tail;
+
+	guest_write(t->g, GUEST_BUF, want, sizeof(want));
+	guest_write(t->g, GUEST_BUF + 64, "wxyz", 4);
+	guest_desc(t->g, GUEST_DESC, 0, GUEST_BUF, 8, VRING_DESC_F_NEXT, 1);
+	guest_desc(t->g, GUEST_DESC, 1, GUEST_BUF + 64, 4, VRING_DESC_F_WRITE, 0);
+	guest_avail(t->g, 0);
+	KUNIT_ASSERT_EQ(test, pop(t), 1);
+	tail = vhost_iommu_vring_read_request(&t->vr, t->g->mem, &t->chain, got,
+					      sizeof(got), types, 0x44434241);
+	KUNIT_EXPECT_MEMEQ(test, got, want, sizeof(want));
+	return tail;
+}
+
+static void vring_status(struct kunit *test)
+{
+	struct vring_test *t = test->priv;
+	u8 __user *tail = read_request(test, BIT(3));
+	char got[4];
+
+	KUNIT_ASSERT_NOT_NULL(test, (__force void *)tail);
+	guest_read(t->g, GUEST_BUF + 64, got, 4);
+	KUNIT_EXPECT_MEMEQ(test, got, "ABCD", 4);
+
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push_status(&t->vr, 0, 4, tail,
+							       'Z'));
+	guest_read(t->g, GUEST_BUF + 64, got, 4);
+	KUNIT_EXPECT_MEMEQ(test, got, "ABCD", 4);
+	vhost_iommu_vring_settle(&t->vr);
+	guest_read(t->g, GUEST_BUF + 64, got, 4);
+	KUNIT_EXPECT_MEMEQ(test, got, "ZBCD", 4);
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), 0);
+	vhost_iommu_vring_publish(&t->vr);
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), 1);
+	KUNIT_EXPECT_EQ(test, guest_used_len(t->g, 0), 4);
+}
+
+/* Of a type that is not asked for: read, and its tail left alone. */
+static void vring_no_status(struct kunit *test)
+{
+	struct vring_test *t = test->priv;
+	char got[4];
+
+	KUNIT_EXPECT_NULL(test, (__force void *)read_request(test, ~BIT(3)));
+	guest_read(t->g, GUEST_BUF + 64, got, 4);
+	KUNIT_EXPECT_MEMEQ(test, got, "wxyz", 4);
+}
+
+/* The VMM has taken the memory away meanwhile: the guest learns of no status. */
+static void vring_status_lost(struct kunit *test)
+{
+	struct vring_test *t = test->priv;
+	u8 __user *tail = (u8 __user *)(TASK_SIZE_MAX - PAGE_SIZE);
+
+	KUNIT_ASSERT_NOT_NULL(test, (__force void *)read_request(test, BIT(3)));
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push_status(&t->vr, 0, 4, tail,
+							       0));
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push(&t->vr, 1, 7));
+	vhost_iommu_vring_settle(&t->vr);
+	vhost_iommu_vring_publish(&t->vr);
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), 2);
+	KUNIT_EXPECT_EQ(test, guest_used_len(t->g, 0), 0);
+	KUNIT_EXPECT_EQ(test, guest_used_len(t->g, 1), 7);
+}
+
 static void vring_indirect_chain(struct kunit *test)
 {
 	struct vring_test *t = test->priv;
@@ -281,6 +351,9 @@ static struct kunit_case vring_test_cases[] = {
 	KUNIT_CASE(vring_direct_chain),
 	KUNIT_CASE(vring_write_spans_segments),
 	KUNIT_CASE(vring_outside_memory),
+	KUNIT_CASE(vring_status),
+	KUNIT_CASE(vring_no_status),
+	KUNIT_CASE(vring_status_lost),
 	KUNIT_CASE(vring_indirect_chain),
 	KUNIT_CASE(vring_index_wraps),
 	KUNIT_CASE(vring_loop),

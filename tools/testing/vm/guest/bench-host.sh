@@ -4,7 +4,8 @@
 # The benchmarks, host side: those without a guest, then guest after guest, a
 # different virtual IOMMU in each. A "fact column NAME" says whose figures follow.
 #
-# Settings: COLUMNS, ROUNDS, GUEST_FIGURES, HOST_FIGURES, SECONDS_EACH, IDLE (no
+# Settings: COLUMNS, ROUNDS, GUEST_FIGURES (of every column, in place of those that
+# each has), HOST_FIGURES, SECONDS_EACH, IDLE (no
 # for not), POLL_US (of vhost_iommu, where it polls).
 
 # shellcheck source=tools/testing/vm/guest/host.sh
@@ -15,29 +16,27 @@ poll=/sys/module/vhost_iommu/parameters/poll_us
 # guest_column NAME: sets up what a guest of that column gets.
 guest_column()
 {
-	local order=order strict=1
+	local order=order strict=1 own=map_1
 
 	guest_smp=1
-	figures=$GUEST_FIGURES
-	GUEST_IOMMU=
+	GUEST_IOMMU=virtio-iommu-pci,vhost=on
+	echo "$POLL_US" > $poll
 	case $1 in
-	none)		;;
-	qemu)		GUEST_IOMMU=virtio-iommu-pci order=intree ;;
-	intel)		GUEST_IOMMU=intel-iommu,caching-mode=on,intremap=off ;;
-	*)		GUEST_IOMMU=virtio-iommu-pci,vhost=on ;;
-	esac
-	case $1 in
+	none)		GUEST_IOMMU=
+			own=map_1,read_4k,read_128k,read_queue ;;
+	qemu)		GUEST_IOMMU=virtio-iommu-pci order=intree
+			own=map_1,read_4k,read_128k ;;
+	intel)		GUEST_IOMMU=intel-iommu,caching-mode=on,intremap=off
+			own=map_1,map_256 ;;
 	intree)		order=intree ;;
-	lazy)		strict=0 figures=map_1,read_4k ;;
-	threads)	guest_smp=4 figures=map_1,map_4threads ;;
-	esac
-	case $1 in
+	ours)		own=map_1,map_256,read_4k,read_128k,read_queue ;;
 	nopoll)		echo 0 > $poll ;;
-	poll[0-9]*)	echo "${1#poll}" > $poll ;;
-	*)		echo "$POLL_US" > $poll ;;
+	lazy)		strict=0 own=map_1,read_4k ;;
+	threads)	guest_smp=2 own=map_1,map_4threads ;;
 	esac
 	GUEST_APPEND="intel_iommu=on iommu.strict=$strict ORDER=$order"
-	GUEST_APPEND="$GUEST_APPEND FIGURES=$figures SECONDS_EACH=$SECONDS_EACH"
+	GUEST_APPEND="$GUEST_APPEND FIGURES=${GUEST_FIGURES:-$own}"
+	GUEST_APPEND="$GUEST_APPEND SECONDS_EACH=$SECONDS_EACH"
 }
 
 guest_figures()
