@@ -55,7 +55,7 @@ figure()
 	map_1)		map 1 1 ;;
 	map_16)		map 1 16 ;;
 	map_256)	map 1 256 ;;
-	map_4threads)	map 4 1 ;;
+	map_4threads)	map 4 1 | awk '{ print $1 / 4 }' ;;
 	read_4k)	read_disk --rw=read --bs=4k --ioengine=psync ;;
 	read_128k)	read_disk --rw=read --bs=128k --ioengine=psync ;;
 	read_queue)	read_disk --rw=randread --bs=4k --ioengine=libaio \
