@@ -81,7 +81,7 @@ guest_start()
 		-smp "$guest_smp" -m "$GUEST_MEM" -mem-path /dev/hugepages -mem-prealloc \
 		-L /firmware -bios qboot.rom \
 		-kernel /boot/vmlinuz -initrd /boot/guest.img \
-		-append "console=ttyS0 loglevel=5 panic=-1 panic_on_warn=1 oops=panic hugepages=1 no_timer_check $GUEST_APPEND" \
+		-append "console=ttyS0 earlyprintk=ttyS0 loglevel=5 panic=-1 panic_on_warn=1 oops=panic hugepages=1 no_timer_check $GUEST_APPEND" \
 		-serial "file:$(port guest-console)" \
 		$devices \
 		-device virtio-serial-pci \
