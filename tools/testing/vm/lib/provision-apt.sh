@@ -2,16 +2,26 @@
 # shellcheck shell=bash
 #
 # A private apt: own sources, lists and cache under $APT_DIR, so that packages
-# of other Debian suites can be looked up and downloaded and the machine's own
-# apt is neither changed nor asked to install any of them. Mirrors and proxies
-# are those the machine is configured with.
+# of other Debian suites and architectures can be looked up and downloaded and
+# the machine's own apt is neither changed nor asked to install any of them.
+# Mirrors and proxies are those the machine is configured with.
 #
 # Needs: CACHE, CODENAME, say, die.
 
-APT_DIR=$CACHE/apt
 APT_KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # What the machine's own release does not have comes from this one.
 APT_NEWER=trixie
+
+# apt_use SUITE ARCHITECTURE: the archive that the functions below look into.
+apt_use()
+{
+	APT_SUITE=$1
+	APT_ARCH=$2
+	APT_DIR=$CACHE/apt
+	[ "$APT_SUITE $APT_ARCH" = "$CODENAME amd64" ] ||
+		APT_DIR=$CACHE/apt-$APT_SUITE-$APT_ARCH
+}
+apt_use "$CODENAME" amd64
 
 # The mirror that serves suite $1, out of the machine's configuration.
 apt_mirror()
@@ -38,6 +48,8 @@ apt_write_config()
 		"$APT_DIR/cache/archives/partial"
 	: > "$APT_DIR/status"
 	cat > "$APT_DIR/apt.conf" <<-CONF
+	APT::Architecture "$APT_ARCH";
+	APT::Architectures { "$APT_ARCH"; };
 	Dir::Etc::sourcelist "$APT_DIR/sources.list";
 	Dir::Etc::sourceparts "-";
 	Dir::Etc::preferencesparts "$APT_DIR/none";
@@ -52,10 +64,10 @@ apt_write_config()
 	Acquire::Retries "3";
 	CONF
 	{
-		echo "deb $signed$base $CODENAME main"
-		echo "deb $signed$security $CODENAME-security main"
-		[ "$CODENAME" = "$APT_NEWER" ] ||
-			echo "deb $signed$base $CODENAME-backports main"
+		echo "deb $signed$base $APT_SUITE main"
+		echo "deb $signed$security $APT_SUITE-security main"
+		[ "$APT_SUITE" = "$APT_NEWER" ] ||
+			echo "deb $signed$base $APT_SUITE-backports main"
 		echo "deb $signed$base $APT_NEWER-backports main"
 		echo "deb-src $signed$base $APT_NEWER main"
 		echo "deb-src $signed$security $APT_NEWER-security main"
@@ -141,16 +153,37 @@ apt_fetch()
 	(cd "$dir" && "${command[@]}") >&2 || die "the download of $* failed"
 }
 
-# apt_unpack DIR package=version ...: unpacked there, installed nowhere.
-apt_unpack()
+# unpack_debs DIR: those in DIR/debs, into DIR.
+unpack_debs()
 {
 	local dir=$1 deb
 
-	shift
-	apt_fetch "$dir/debs" download "$@"
 	for deb in "$dir"/debs/*.deb; do
 		dpkg-deb -x "$deb" "$dir"
-		rm "$deb"
 	done
-	rmdir "$dir/debs"
+	rm -r "$dir/debs"
+}
+
+# apt_unpack DIR package=version ...: unpacked there, installed nowhere.
+apt_unpack()
+{
+	local dir=$1
+
+	shift
+	apt_fetch "$dir/debs" download "$@"
+	unpack_debs "$dir"
+}
+
+# apt_unpack_all DIR SUITE package ...: with all that they depend on, the libc
+# included. No package counts as installed.
+apt_unpack_all()
+{
+	local dir=$1 how="install -y -t $2"
+
+	shift 2
+	how+=" --no-install-recommends --download-only"
+	how+=" -o Dir::Cache::archives=$dir/debs"
+	mkdir -p "$dir/debs/partial"
+	apt_fetch "$dir/debs" "$how" "$@"
+	unpack_debs "$dir"
 }

@@ -9,8 +9,8 @@
 kernel_image()
 {
 	case $CODENAME in
-	bookworm) apt_newest 'linux-image-6\.12\.[0-9]+\+deb12-amd64' ;;
-	trixie)   apt_newest 'linux-image-6\.12\.[0-9]+\+deb13-amd64' ;;
+	bookworm) apt_newest "linux-image-6\.12\.[0-9]+\+deb12-$APT_ARCH" ;;
+	trixie)   apt_newest "linux-image-6\.12\.[0-9]+\+deb13-$APT_ARCH" ;;
 	*)        die "this needs Debian 12 or 13, not ${CODENAME:-an unnamed one}" ;;
 	esac
 }
@@ -24,6 +24,7 @@ inputs_kernel()
 	apt_version "$image"
 }
 
+# The programs of kbuild are those of this machine in any case.
 build_kernel()
 {
 	local tmp=$1 final=$2 image version release headers
@@ -33,8 +34,10 @@ build_kernel()
 	release=${image#linux-image-}
 	apt_unpack "$tmp" "$image=$version" \
 		"linux-headers-$release=$version" \
-		"linux-headers-${release%-amd64}-common=$version" \
-		"linux-kbuild-${release%-amd64}=$version"
+		"linux-headers-${release%-"$APT_ARCH"}-common=$version"
+	apt_use "$CODENAME" amd64
+	apt_ready
+	apt_unpack "$tmp" "linux-kbuild-${release%-*}=$version"
 
 	if [ -d "$tmp/usr/lib/modules" ]; then
 		mkdir -p "$tmp/lib"
@@ -50,6 +53,22 @@ build_kernel()
 	rm -f "$tmp/lib/modules/$release/source"
 	depmod -b "$tmp" "$release"
 	rm -rf "${tmp:?}/usr/share"
+}
+
+inputs_kernel_arm64()
+{
+	apt_use "$CODENAME" arm64
+	apt_ready
+	inputs_kernel
+	declare -f build_kernel
+}
+
+build_kernel_arm64()
+{
+	apt_use "$CODENAME" arm64
+	apt_unpack "$1" "busybox-static=$(apt_version busybox-static)"
+	build_kernel "$@"
+	find "$1" -path '*/bin/busybox' -exec mv {} "$1/busybox" \;
 }
 
 # unpack_source TMP PACKAGE VERSION: the tree ends up in TMP itself.
@@ -80,7 +99,7 @@ build_source()
 
 next_image()
 {
-	apt_newest 'linux-image-7\.[0-9]+\.[0-9]+\+deb13-amd64'
+	apt_newest "linux-image-7\.[0-9]+\.[0-9]+\+deb13-$APT_ARCH"
 }
 
 # linux-source-7.3 of linux-image-7.3.4+deb13-amd64
@@ -123,7 +142,7 @@ build_kernel_next()
 	image=$(next_image)
 	version=$(apt_version "$image")
 	release=${image#linux-image-}
-	source=$(produce source_next)
+	source=$("$0" source-next)
 	apt_unpack "$tmp/.package" "linux-headers-$release=$version"
 	headers=$tmp/.package/usr/src/linux-headers-$release
 	mkdir "$tmp/build"
@@ -137,6 +156,22 @@ build_kernel_next()
 	sed -i "s|$tmp/|$final/|" "$tmp/build/Makefile"
 	echo "$release" > "$tmp/release"
 	rm -rf "$tmp/.package"
+}
+
+inputs_kernel_next_arm64()
+{
+	apt_use "$CODENAME" arm64
+	apt_ready
+	inputs_source_next
+	declare -f build_kernel_next
+	aarch64-linux-gnu-gcc --version | head -n 1
+}
+
+build_kernel_next_arm64()
+{
+	apt_use "$CODENAME" arm64
+	export ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+	build_kernel_next "$@"
 }
 
 tree_inputs()
@@ -193,6 +228,25 @@ build_bench()
 		"$source/tools/testing/selftests/dma/dma_map_benchmark.c"
 	logged "$tmp/log" make -C "$TOP/tools/testing/bench" OUTPUT="$tmp"
 	rm -rf "$tmp/module" "$tmp/include"
+}
+
+inputs_modules_arm64()
+{
+	tree_inputs
+	"$0" kernel-arm64
+	aarch64-linux-gnu-gcc --version | head -n 1
+}
+
+build_modules_arm64()
+{
+	local tmp=$1 kernel
+
+	kernel=$("$0" kernel-arm64)
+	kbuild_copy "$tmp/tree"
+	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" \
+		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
+	rm -rf "$tmp/tree"
 }
 
 inputs_testmodules()

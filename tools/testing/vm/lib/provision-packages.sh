@@ -40,6 +40,9 @@ package_list()
 	busybox-static      initramfs
 	seabios             firmware of the virtual machines
 	qemu-system-data    firmware of the virtual machines
+	gcc-aarch64-linux-gnu  builds for arm64
+	libc6-dev-arm64-cross  builds for arm64
+	dkms                tests of dkms.conf
 	sparse              make style
 	shellcheck          make style
 	mandoc              make style

@@ -3,7 +3,7 @@
 #
 # QEMU: Debian's 10.0 source and patches, what its emulation of a host with several
 # processors needs, and our series on top; built with no more than the test
-# machines use.
+# machines use. And Debian's own builds, as they are.
 #
 # Needs: TOP, LIB, CACHE, CODENAME, JOBS, say, die, logged, digest, apt_*.
 
@@ -116,4 +116,80 @@ build_qemu()
 	fi
 	mkdir "$tmp/bin"
 	strip -o "$tmp/bin/qemu-system-x86_64" "$work/build/qemu-system-x86_64"
+}
+
+# stock_qemu VERSION: the suite that has it, after apt_use.
+stock_qemu()
+{
+	case $1 in
+	7.2)	apt_use bookworm amd64
+		suite=bookworm ;;
+	10.0)	apt_use "$CODENAME" amd64
+		suite=$CODENAME
+		[ "$CODENAME" != bookworm ] || suite=bookworm-backports ;;
+	esac
+	apt_ready
+}
+
+# The version that the suite has now.
+inputs_stock_qemu()
+{
+	local suite version
+
+	stock_qemu "$1"
+	version=$(apt-cache -c "$APT_DIR/apt.conf" madison qemu-system-x86 |
+		awk -v suite="$suite/" 'index($0, suite) { print $3 }' |
+		sort -V | tail -n 1)
+	[[ $version == 1:$1* ]] ||
+		die "Debian $suite has QEMU ${version:-not}, not $1"
+	echo "$version"
+	declare -f build_stock_qemu
+}
+
+# Debian's binaries, with their libraries, whatever this machine has.
+build_stock_qemu()
+{
+	local tmp=$1 final=$2 suite arch dir lib=lib/x86_64-linux-gnu
+
+	stock_qemu "$3"
+	apt_unpack_all "$tmp" "$suite" qemu-system-x86 qemu-system-arm \
+		qemu-efi-aarch64 seabios
+	[ -e "$tmp/$lib/ld-linux-x86-64.so.2" ] || lib=usr/$lib
+	mkdir -p "$tmp/run"
+	for arch in x86_64 aarch64; do
+		mv "$tmp/usr/bin/qemu-system-$arch" "$tmp/run/.$arch"
+		cat > "$tmp/run/qemu-system-$arch" <<-SCRIPT
+		#!/bin/sh
+		export QEMU_MODULE_DIR=$final/usr/lib/x86_64-linux-gnu/qemu
+		exec $final/$lib/ld-linux-x86-64.so.2 \\
+			--library-path $final/$lib:$final/usr/lib/x86_64-linux-gnu \\
+			$final/run/.$arch \\
+			-L $final/usr/share/qemu -L $final/usr/share/seabios "\$@"
+		SCRIPT
+		chmod 755 "$tmp/run/qemu-system-$arch"
+	done
+	mv "$tmp/usr/share/qemu-efi-aarch64/QEMU_EFI.fd" "$tmp/usr/share/qemu/"
+	for dir in bin sbin share/{doc,man,locale,iso-codes,AAVMF}; do
+		rm -rf "${tmp:?}/usr/$dir"
+	done
+}
+
+inputs_qemu_7_2()
+{
+	inputs_stock_qemu 7.2
+}
+
+build_qemu_7_2()
+{
+	build_stock_qemu "$@" 7.2
+}
+
+inputs_qemu_10_0()
+{
+	inputs_stock_qemu 10.0
+}
+
+build_qemu_10_0()
+{
+	build_stock_qemu "$@" 10.0
 }
