@@ -39,7 +39,7 @@ dkms-install:
 	install -d $(DKMS_TREE)
 	cp -r Kbuild Kconfig Makefile dkms.conf COPYING drivers include \
 		$(DKMS_TREE)
-	dkms install virtio-iommu/$(VERSION)
+	dkms install virtio-iommu/$(VERSION) $(DKMS_OPTIONS)
 
 PREFIX ?= /usr/local
 
