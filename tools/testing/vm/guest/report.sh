@@ -2,8 +2,9 @@
 # shellcheck shell=dash
 #
 # What a test machine has to say, line by line, to whoever started it. The
-# lines go to a port of their own and start with a number that only this run
-# knows, so nothing that turns up elsewhere can be taken for them.
+# lines go to a port of their own, or to the serial line REPORT, and start with a
+# number that only this run knows, so nothing that turns up elsewhere can be taken
+# for them.
 #
 #   note TEXT         progress
 #   fact NAME VALUE   a figure
@@ -16,6 +17,10 @@ report_open()
 {
 	local name tries=0
 
+	if [ -n "${REPORT-}" ]; then
+		stty -F "$REPORT" raw -echo && exec 9> "$REPORT"
+		return
+	fi
 	while [ $tries -lt 100 ]; do
 		for name in /sys/class/virtio-ports/*/name; do
 			[ "$(cat "$name" 2>/dev/null)" = report ] || continue
@@ -70,13 +75,18 @@ skip()
 	say ok "$name # SKIP $*"
 }
 
-# check NAME REASON COMMAND...: COMMAND decides.
+# check NAME REASON COMMAND...: COMMAND decides, and has the exit code.
 check()
 {
 	local name=$1 reason=$2
 
 	shift 2
-	if "$@"; then pass "$name"; else fail "$name" "$reason"; fi
+	if "$@"; then
+		pass "$name"
+	else
+		fail "$name" "$reason"
+		return 1
+	fi
 }
 
 report_end()

@@ -6,15 +6,16 @@
 #
 # Needs: die.
 
-# image_base ROOT: a system that runs guest/init.
+# image_base ROOT [BUSYBOX]: a system that runs guest/init. A busybox of another
+# architecture is of the same release as this machine's.
 image_base()
 {
 	local root=$1 guest applet
 
 	guest=$(dirname "${BASH_SOURCE[0]}")/../guest
 	mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,lib,modules}
-	cp "$(command -v busybox)" "$root/bin/busybox"
-	"$root/bin/busybox" --list | grep -v -x busybox | while read -r applet; do
+	cp "${2-$(command -v busybox)}" "$root/bin/busybox"
+	busybox --list | grep -v -x busybox | while read -r applet; do
 		ln -s busybox "$root/bin/$applet"
 	done
 	cp "$guest/init" "$root/init"
@@ -23,7 +24,8 @@ image_base()
 }
 
 # image_modules ROOT KERNEL NAME...: with all they depend on; init loads them
-# in this order. A name that is a file is a module of ours.
+# in this order. A name that is a file is a module of ours. CROSS is the prefix of
+# the binutils of another architecture.
 image_modules()
 {
 	local root=$1 kernel=$2 release name word file base
@@ -44,7 +46,7 @@ image_modules()
 		[ ! -e "$root/modules/$base" ] || continue
 		case $file in
 		*.xz)	xz -dc "$file" > "$root/modules/$base" ;;
-		*)	strip -g -o "$root/modules/$base" "$file" ;;
+		*)	"${CROSS-}strip" -g -o "$root/modules/$base" "$file" ;;
 		esac
 		echo "$base" >> "$root/modules/order"
 	done
@@ -77,6 +79,17 @@ image_program()
 		mkdir -p "$root${library%/*}"
 		cp -L "$library" "$root$library"
 	done
+}
+
+# settings_file FILE NAME=VALUE...: for the job.
+settings_file()
+{
+	local file=$1 setting
+
+	shift
+	for setting; do
+		printf '%s=%q\n' "${setting%%=*}" "${setting#*=}"
+	done > "$file"
 }
 
 # image_pack ROOT FILE
