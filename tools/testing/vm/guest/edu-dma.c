@@ -28,7 +28,8 @@
 
 #define PAGE		4096UL
 #define HUGE_PAGE	(2UL << 20)
-#define WORDS		(PAGE / sizeof(uint64_t))
+/* Of a transfer: edu wrongly takes no whole page in QEMU 7.2. */
+#define WORDS		(PAGE / sizeof(uint64_t) - 1)
 
 #define EDU_DMA_SRC	0x80
 #define EDU_DMA_DST	0x88
@@ -49,8 +50,12 @@ enum page {
 };
 
 /* Above all RAM of the guest, so that nothing but a mapping is found there. */
+#ifdef __aarch64__
+#define IOVA_BUFFER	0x80000000UL
+#else
 #define IOVA_BUFFER	0x40000000UL
-#define IOVA_READ_ONLY	0x50000000UL
+#endif
+#define IOVA_READ_ONLY	(IOVA_BUFFER + 0x10000000UL)
 
 static int container, device;
 static volatile uint8_t *bar;
@@ -123,7 +128,7 @@ static void edu_run(uint64_t src, uint64_t dst, uint64_t command)
 
 	edu_set(EDU_DMA_SRC, src);
 	edu_set(EDU_DMA_DST, dst);
-	edu_set(EDU_DMA_CNT, PAGE);
+	edu_set(EDU_DMA_CNT, WORDS * sizeof(uint64_t));
 	edu_set(EDU_DMA_CMD, command | EDU_DMA_START);
 	while (*(volatile uint64_t *)(bar + EDU_DMA_CMD) & EDU_DMA_START) {
 		if (!tries--) {
