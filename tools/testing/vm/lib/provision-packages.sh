@@ -42,6 +42,7 @@ package_list()
 	qemu-system-data    firmware of the virtual machines
 	gcc-aarch64-linux-gnu  builds for arm64
 	libc6-dev-arm64-cross  builds for arm64
+	device-tree-compiler  tests on arm64
 	dkms                tests of dkms.conf
 	sparse              make style
 	shellcheck          make style
