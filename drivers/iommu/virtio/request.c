@@ -163,11 +163,12 @@ static bool viommu_queue_watch(const struct viommu_queue *queue, u16 reaped,
 {
 	bool ended;
 
-	cpu_relax();
 	do {
 		ended = viommu_patience_ended(patience, queue->timeout_ns);
 	} while (patience->polls % VIOMMU_POLLS_PER_STEP &&
 		 !viommu_queue_has_used(queue, reaped));
+	if (!(patience->polls % VIOMMU_POLLS_PER_STEP))
+		cpu_relax();
 	return ended;
 }
 
