@@ -362,6 +362,28 @@ int vhost_iommu_ep_remove(struct vhost_iommu *vi, u32 id)
 }
 
 /**
+ * vhost_iommu_ep_set_notify() - VHOST_IOMMU_SET_NOTIFY
+ * @vi: the instance, locked
+ * @id: number of the endpoint
+ * @notify: whether the VMM keeps translations of it
+ *
+ * Return: see the ioctl.
+ */
+int vhost_iommu_ep_set_notify(struct vhost_iommu *vi, u32 id, bool notify)
+{
+	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, id);
+
+	lockdep_assert_held(&vi->lock);
+
+	if (!ep)
+		return -ENOENT;
+	if (ep->assigned)
+		return -EINVAL;
+	ep->notify = notify;
+	return 0;
+}
+
+/**
  * vhost_iommu_ep_remove_all() - remove every endpoint, and thereby every domain
  * @vi: the instance, locked
  */

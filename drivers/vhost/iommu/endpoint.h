@@ -19,7 +19,7 @@ struct vhost_iommu_hwdom;
  * @vi: the instance; constant
  * @id: number; constant
  * @assigned: a VFIO device, not an emulated one; constant
- * @notify: the VMM keeps translations for it; constant
+ * @notify: the VMM keeps translations for it; the instance's lock
  * @resv: reserved regions; constant
  * @domain_list: entry in vhost_iommu_domain.endpoints; the instance's lock
  * @domain: the domain it is attached to, or NULL; the instance's lock and, if
@@ -50,6 +50,7 @@ void vhost_iommu_unlock_s2(struct vhost_iommu *vi);
 int vhost_iommu_ep_add(struct vhost_iommu *vi,
 		       const struct vhost_iommu_endpoint *arg);
 int vhost_iommu_ep_remove(struct vhost_iommu *vi, u32 id);
+int vhost_iommu_ep_set_notify(struct vhost_iommu *vi, u32 id, bool notify);
 void vhost_iommu_ep_remove_all(struct vhost_iommu *vi);
 void vhost_iommu_ep_forget_device(struct vhost_iommu_device *dev);
 void vhost_iommu_ep_detach_all(struct vhost_iommu *vi);

@@ -35,6 +35,7 @@
 #define FAULT_SIZE_VER0		offsetofend(struct vhost_iommu_fault, address)
 #define STATS_SIZE_VER0		offsetofend(struct vhost_iommu_stats, invalidate)
 #define STATE_SIZE_VER0		offsetofend(struct vhost_iommu_state, after)
+#define NOTIFY_SIZE_VER0	offsetofend(struct vhost_iommu_notify, reserved)
 #define INVALIDATIONS_SIZE_VER0	offsetofend(struct vhost_iommu_invalidations, acked)
 
 #define VHOST_IOMMU_FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
@@ -331,6 +332,21 @@ static long remove_endpoint(struct vhost_iommu *vi, void __user *argp)
 	       vhost_iommu_ep_remove(vi, arg.id);
 }
 
+static long set_notify(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_notify arg;
+	int ret;
+
+	ret = copy_arg(&arg, sizeof(arg), NOTIFY_SIZE_VER0, argp);
+	if (ret)
+		return ret;
+	if (arg.reserved)
+		return -EOPNOTSUPP;
+	if (arg.notify > 1)
+		return -EINVAL;
+	return vhost_iommu_ep_set_notify(vi, arg.id, arg.notify);
+}
+
 static long translate(struct vhost_iommu *vi, void __user *argp)
 {
 	const u32 rw = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
@@ -467,6 +483,7 @@ static const struct {
 	{ VHOST_IOMMU_RELEASE_CONTAINERS,	release_containers },
 	{ VHOST_IOMMU_GET_STATE,		get_state },
 	{ VHOST_IOMMU_SET_STATE,		set_state },
+	{ VHOST_IOMMU_SET_NOTIFY,		set_notify },
 };
 
 static long dispatch(struct vhost_iommu *vi, unsigned int cmd, void __user *argp)

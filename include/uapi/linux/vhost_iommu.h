@@ -512,4 +512,31 @@ struct vhost_iommu_state {
  */
 #define VHOST_IOMMU_SET_STATE		_IO(VHOST_IOMMU_TYPE, 0xad)
 
+/**
+ * struct vhost_iommu_notify - whether the VMM keeps translations of an endpoint
+ * @size: sizeof(struct vhost_iommu_notify)
+ * @id: as in struct vhost_iommu_endpoint
+ * @notify: 1 if it does, 0 if it does not
+ * @reserved: must be 0
+ */
+struct vhost_iommu_notify {
+	__u32 size;
+	__u32 id;
+	__u32 notify;
+	__u32 reserved;
+};
+
+/**
+ * VHOST_IOMMU_SET_NOTIFY - begin or end to keep translations of an endpoint
+ *
+ * Takes a struct vhost_iommu_notify: VHOST_IOMMU_ENDPOINT_NOTIFY, changed for an
+ * endpoint that was added. Answers of VHOST_IOMMU_TRANSLATE can be kept if they were
+ * asked for after @notify became 1. Records that are queued when it becomes 0 have
+ * to be acknowledged as before.
+ *
+ * Errors: ENOENT if there is no such endpoint; EINVAL for a VFIO device, or if
+ * @notify is neither 0 nor 1.
+ */
+#define VHOST_IOMMU_SET_NOTIFY		_IO(VHOST_IOMMU_TYPE, 0xae)
+
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

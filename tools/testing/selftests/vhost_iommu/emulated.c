@@ -307,6 +307,39 @@ TEST_F(notified, errors)
 	EXPECT_STATUS(OK, finish(vm));
 }
 
+/* The VMM keeps translations only from some time on, and up to another. */
+TEST_F(notified, set_notify)
+{
+	struct vhost_iommu_notify arg = { .size = sizeof(arg), .id = EP };
+	struct vhost_iommu_invalidation r;
+	struct vm *vm = &self->vm;
+	int fd = vm->fd;
+
+	EXPECT_EQ(0, ioctl(fd, VHOST_IOMMU_SET_NOTIFY, &arg));
+	EXPECT_STATUS(OK, unmap(vm, 1, IOVA, PAGE));
+	EXPECT_TRUE(no_records(vm));
+	arg.notify = 1;
+	EXPECT_EQ(0, ioctl(fd, VHOST_IOMMU_SET_NOTIFY, &arg));
+	send_unmap(vm, 1, IOVA + PAGE, PAGE);
+	ASSERT_TRUE(invalidation(vm, &r));
+	EXPECT_TRUE(covers(r, EP, IOVA + PAGE, IOVA + 2 * PAGE - 1));
+
+	/* What is queued has still to be acknowledged. */
+	arg.notify = 0;
+	EXPECT_EQ(0, ioctl(fd, VHOST_IOMMU_SET_NOTIFY, &arg));
+	EXPECT_TRUE(ring_quiet(&vm->request));
+	EXPECT_EQ(0, invalidations(vm, r.sequence, NULL, 0));
+	EXPECT_STATUS(OK, finish(vm));
+
+	arg.notify = 2;
+	EXPECT_ERRNO(EINVAL, ioctl(fd, VHOST_IOMMU_SET_NOTIFY, &arg));
+	arg.notify = 1;
+	arg.id = EP + 1;
+	EXPECT_ERRNO(ENOENT, ioctl(fd, VHOST_IOMMU_SET_NOTIFY, &arg));
+	arg.reserved = 1;
+	EXPECT_ERRNO(EOPNOTSUPP, ioctl(fd, VHOST_IOMMU_SET_NOTIFY, &arg));
+}
+
 /* More than the kernel keeps. */
 TEST_F(notified, overflow)
 {

@@ -51,6 +51,7 @@ TEST_F(vm, sizes)
 		struct vhost_iommu_stats	stats;
 		struct vhost_iommu_invalidations	inv;
 		struct vhost_iommu_state	state;
+		struct vhost_iommu_notify	notify;
 		char				bytes[512];
 	} arg;
 	const struct {
@@ -63,6 +64,7 @@ TEST_F(vm, sizes)
 		{ VHOST_IOMMU_ADD_ENDPOINT, sizeof(arg.ep) },
 		{ VHOST_IOMMU_TRANSLATE, sizeof(arg.tr) },
 		{ VHOST_IOMMU_REPORT_FAULT, sizeof(arg.fault) },
+		{ VHOST_IOMMU_SET_NOTIFY, sizeof(arg.notify) },
 		{ VHOST_IOMMU_REMOVE_ENDPOINT, sizeof(arg.id) },
 		{ VHOST_IOMMU_GET_STATS, sizeof(arg.stats), true },
 		{ VHOST_IOMMU_GET_INVALIDATIONS, sizeof(arg.inv) },
