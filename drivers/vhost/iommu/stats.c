@@ -86,6 +86,162 @@ static int endpoints_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(endpoints);
 
+static void *domains_find(struct vhost_iommu *vi, loff_t *pos)
+{
+	struct vhost_iommu_domain *domain;
+	unsigned long id = *pos;
+
+	domain = xa_find(&vi->domains, &id, U32_MAX, XA_PRESENT);
+	if (domain)
+		*pos = id;
+	return domain;
+}
+
+static void *domains_start(struct seq_file *m, loff_t *pos)
+{
+	struct vhost_iommu *vi = m->private;
+
+	mutex_lock(&vi->lock);
+	return domains_find(vi, pos);
+}
+
+static void *domains_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	++*pos;
+	return domains_find(m->private, pos);
+}
+
+static void domains_stop(struct seq_file *m, void *v)
+{
+	struct vhost_iommu *vi = m->private;
+
+	mutex_unlock(&vi->lock);
+}
+
+static int domains_show(struct seq_file *m, void *v)
+{
+	struct vhost_iommu_domain *domain = v;
+
+	seq_printf(m, "%u %s endpoints %zu\n", domain->id,
+		   domain->bypass ? "bypass" : "mapped",
+		   list_count_nodes(&domain->endpoints));
+	return 0;
+}
+
+static const struct seq_operations domains_sops = {
+	.start	= domains_start,
+	.next	= domains_next,
+	.stop	= domains_stop,
+	.show	= domains_show,
+};
+DEFINE_SEQ_ATTRIBUTE(domains);
+
+/**
+ * struct mapping_cursor - where a reader of all mappings is
+ * @vi: the instance
+ * @domain: number of a domain, or of none before the next one
+ * @start: first address that was not shown
+ *
+ * A reader holds the instance's lock for a buffer and not from one to the next, so
+ * that there can be any number of mappings.
+ */
+struct mapping_cursor {
+	struct vhost_iommu	*vi;
+	unsigned long		domain;
+	u64			start;
+};
+
+/* The first mapping from the cursor on, which moves there. */
+static void *mappings_find(struct mapping_cursor *c)
+{
+	struct vhost_iommu_domain *domain;
+	unsigned long id = c->domain;
+
+	xa_for_each_start(&c->vi->domains, id, domain, c->domain) {
+		struct vhost_iommu_mapping *mapping;
+
+		if (id != c->domain)
+			c->start = 0;
+		c->domain = id;
+		mapping = vhost_iommu_mapping_find(&domain->mappings, c->start,
+						   U64_MAX);
+		if (mapping)
+			return mapping;
+	}
+	return NULL;
+}
+
+static void *mappings_start(struct seq_file *m, loff_t *pos)
+{
+	struct mapping_cursor *c = m->private;
+
+	if (!*pos) {
+		c->domain = 0;
+		c->start = 0;
+	}
+	mutex_lock(&c->vi->lock);
+	return mappings_find(c);
+}
+
+static void *mappings_next(struct seq_file *m, void *v, loff_t *pos)
+{
+	const struct vhost_iommu_mapping *mapping = v;
+	struct mapping_cursor *c = m->private;
+
+	++*pos;
+	c->start = mapping->node.last + 1;
+	/* It was the last address there is. */
+	if (!c->start)
+		c->domain++;
+	return mappings_find(c);
+}
+
+static void mappings_stop(struct seq_file *m, void *v)
+{
+	struct mapping_cursor *c = m->private;
+
+	mutex_unlock(&c->vi->lock);
+}
+
+static int mappings_show(struct seq_file *m, void *v)
+{
+	const struct vhost_iommu_mapping *mapping = v;
+	const struct mapping_cursor *c = m->private;
+
+	seq_printf(m, "%lu %#lx-%#lx %#llx %c%c%c\n", c->domain,
+		   mapping->node.start, mapping->node.last, mapping->gpa,
+		   mapping->flags & VIRTIO_IOMMU_MAP_F_READ ? 'r' : '-',
+		   mapping->flags & VIRTIO_IOMMU_MAP_F_WRITE ? 'w' : '-',
+		   mapping->flags & VIRTIO_IOMMU_MAP_F_MMIO ? 'm' : '-');
+	return 0;
+}
+
+static const struct seq_operations mappings_sops = {
+	.start	= mappings_start,
+	.next	= mappings_next,
+	.stop	= mappings_stop,
+	.show	= mappings_show,
+};
+
+static int mappings_open(struct inode *inode, struct file *file)
+{
+	struct mapping_cursor *c;
+
+	c = __seq_open_private(file, &mappings_sops, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->vi = inode->i_private;
+	return 0;
+}
+
+static const struct file_operations mappings_fops = {
+	.owner		= THIS_MODULE,
+	.open		= mappings_open,
+	.read		= seq_read,
+	.llseek		= seq_lseek,
+	.release	= seq_release_private,
+};
+
 /**
  * vhost_iommu_debugfs_add() - show an instance that has an owner
  * @vi: the instance
@@ -101,6 +257,8 @@ void vhost_iommu_debugfs_add(struct vhost_iommu *vi)
 	debugfs_create_file("stats", 0400, vi->debugfs, vi, &stats_fops);
 	debugfs_create_file("endpoints", 0400, vi->debugfs, vi,
 			    &endpoints_fops);
+	debugfs_create_file("domains", 0400, vi->debugfs, vi, &domains_fops);
+	debugfs_create_file("mappings", 0400, vi->debugfs, vi, &mappings_fops);
 }
 
 /**
