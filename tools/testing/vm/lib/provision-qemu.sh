@@ -12,7 +12,7 @@ QEMU_OPTIONS=(
 	--python=/usr/bin/python3
 	--target-list=x86_64-softmmu
 	--without-default-features
-	--enable-tcg --enable-kvm --enable-vhost-kernel
+	--enable-tcg --enable-kvm --enable-vhost-kernel --enable-vhost-net
 	--enable-virtfs --enable-attr --enable-cap-ng
 	--enable-trace-backends=log
 	--disable-docs --disable-download --disable-install-blobs
