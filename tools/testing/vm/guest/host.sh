@@ -16,6 +16,9 @@ guest_options=-no-reboot
 guest_smp=1
 # The requests that QEMU is to count, see guest_requests().
 guest_traces='attach detach map unmap fill_resv_property'
+guest_machine=q35,sata=off,smbus=off,i8042=off
+# More devices, after the assigned ones.
+guest_extra=
 
 # pci_find VENDOR DEVICE: the address of the first such function.
 pci_find()
@@ -77,7 +80,7 @@ guest_start()
 	# shellcheck disable=SC2086
 	qemu-system-x86_64 -nodefaults -no-user-config -display none \
 		$guest_options \
-		-M q35,sata=off,smbus=off,i8042=off -accel kvm -cpu host \
+		-M $guest_machine -accel kvm -cpu host \
 		-smp "$guest_smp" -m "$GUEST_MEM" -mem-path /dev/hugepages -mem-prealloc \
 		-L /firmware -bios qboot.rom \
 		-kernel /boot/vmlinuz -initrd /boot/guest.img \
@@ -87,7 +90,7 @@ guest_start()
 		-device virtio-serial-pci \
 		-chardev file,id=report,path=$GUEST_REPORT \
 		-device virtserialport,chardev=report,name=report \
-		$traces -D $GUEST_TRACE &
+		$guest_extra $traces -D $GUEST_TRACE &
 	guest_pid=$!
 }
 
@@ -109,11 +112,34 @@ guest_ended()
 	wait "$guest_pid"
 }
 
-# guest_follow SECONDS: passes on what the guest reports until its "end", which
-# has to come in time. Lines of other kinds are kept in $GUEST_LINES.
+# monitor_prepare: the next guest has a monitor. It answers into a pipe, which
+# somebody has to read.
+monitor_prepare()
+{
+	mkfifo /run/monitor.in /run/monitor.out
+	guest_extra="$guest_extra -chardev pipe,id=monitor,path=/run/monitor
+		-mon chardev=monitor"
+	monitor_listen
+}
+
+# monitor_listen: to be called again for another QEMU.
+monitor_listen()
+{
+	cat /run/monitor.out >> /run/monitor.log &
+}
+
+# monitor COMMAND...
+monitor()
+{
+	echo "$*" > /run/monitor.in
+}
+
+# guest_follow SECONDS [LINE]: passes on what the guest reports until its "end",
+# or the line, which has to come in time. Lines of other kinds are kept in
+# $GUEST_LINES.
 guest_follow()
 {
-	local number line alive left=$(($1 * 10))
+	local number line alive left=$(($1 * 10)) until=${2-}
 
 	while [ $left -gt 0 ]; do
 		alive=yes
@@ -122,6 +148,9 @@ guest_follow()
 			[ "$number" = "$GUEST_NONCE" ] || continue
 			case $line in
 			end\ *)
+				[ -z "$until" ]
+				return ;;
+			"$until")
 				return 0 ;;
 			ok\ *|not\ ok\ *)
 				reported=$((reported + 1))

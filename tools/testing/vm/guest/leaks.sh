@@ -20,18 +20,6 @@ meminfo()
 	sed -n "s/^$1: *\([0-9]*\).*/\1/p" /proc/meminfo
 }
 
-# eventually COMMAND...: within five seconds.
-eventually()
-{
-	local tries=50
-
-	until "$@"; do
-		[ $tries -gt 0 ] || return 1
-		tries=$((tries - 1))
-		usleep 100000
-	done
-}
-
 # leaks_before: to be called before the first guest.
 leaks_before()
 {

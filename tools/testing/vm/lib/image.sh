@@ -19,7 +19,7 @@ image_base()
 		ln -s busybox "$root/bin/$applet"
 	done
 	cp "$guest/init" "$root/init"
-	cp "$guest/report.sh" "$root/lib/report.sh"
+	cp "$guest"/{wait,report}.sh "$root/lib/"
 	: > "$root/modules/order"
 }
 

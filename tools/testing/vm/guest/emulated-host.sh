@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# Devices that QEMU emulates, beside an assigned disk behind the same
+# virtio-iommu: virtio-blk, virtio-net, and virtio-net with vhost, which keeps
+# translations. Then a device of either kind is plugged into the running guest,
+# and taken out again. In the end the assigned disk is taken out as well, and the
+# guest is saved and goes on in another QEMU. It says when: "step NAME".
+#
+# Settings: MIB (size of what is transferred).
+
+# shellcheck source=tools/testing/vm/guest/host.sh
+. /lib/host.sh
+# shellcheck source=tools/testing/vm/guest/leaks.sh
+. /lib/leaks.sh
+
+VIRTIO=iommu_platform=on,disable-legacy=on
+
+sum_of()
+{
+	local sum
+
+	sum=$(sha256sum "$1")
+	echo "${sum%% *}"
+}
+
+random_file()
+{
+	dd if=/dev/urandom of="$1" bs=1M count="$MIB" 2>/dev/null
+}
+
+# net NUMBER VHOST: a network of this machine and the guest alone.
+net()
+{
+	tunctl -t "tap$1" > /dev/null &&
+		ip addr add "10.0.$1.1/24" dev "tap$1" &&
+		ip link set "tap$1" up
+	guest_extra="$guest_extra
+		-netdev tap,id=net$1,ifname=tap$1,script=no,downscript=no,vhost=$2
+		-device virtio-net-pci,netdev=net$1,mac=52:54:00:00:00:0$1,romfile=,$VIRTIO"
+}
+
+prepare()
+{
+	local name
+
+	for name in disk hotdisk download; do
+		random_file /run/$name
+	done
+	cp /run/disk /run/disk.before
+	guest_extra="
+		-drive id=disk,if=none,format=raw,file=/run/disk
+		-device virtio-blk-pci,drive=disk,serial=disk,$VIRTIO
+		-drive id=hotdisk,if=none,format=raw,file=/run/hotdisk"
+	net 1 off
+	net 2 on
+	monitor_prepare
+	guest_machine=pc
+	GUEST_APPEND="disk=$(sum_of /run/disk) hotdisk=$(sum_of /run/hotdisk)"
+	GUEST_APPEND="$GUEST_APPEND download=$(sum_of /run/download)"
+}
+
+serve()
+{
+	nc -ll -p 5000 -e cat /run/download &
+	tail -f /dev/null | nc -l -p 5001 > /run/upload &
+}
+
+stat_of()
+{
+	sed -n "s/^$1 //p" /sys/kernel/debug/vhost_iommu/*/stats
+}
+
+stat_is()
+{
+	[ "$(stat_of "$1")" = "$2" ]
+}
+
+# step NAME: waits for the guest to come so far.
+step()
+{
+	guest_follow 90 "step $1" && return
+	fail "host: the guest comes to step $1" "see the console"
+	return 1
+}
+
+# plug NAME DEVICE: and take it out, when the guest says so.
+plug()
+{
+	local before
+
+	step "plug-$1" || return
+	before=$(stat_of endpoints)
+	monitor "device_add $2,id=hot"
+	step "unplug-$1" || return
+	check "plug: the kernel has one endpoint more with $1" \
+		"$(stat_of endpoints), $before before" \
+		stat_is endpoints $((before + 1))
+	monitor "device_del hot"
+	step "without-$1" || return
+	check "unplug: the kernel has the endpoints it had before $1" \
+		"$(stat_of endpoints), $before before" \
+		eventually stat_is endpoints "$before"
+}
+
+vhost_net_used()
+{
+	[ "$(cat /sys/module/vhost_net/refcnt)" -gt 0 ]
+}
+
+some_invalidations()
+{
+	[ "$(stat_of invalidations)" -gt 0 ]
+}
+
+differ()
+{
+	! cmp -s "$1" "$2"
+}
+
+devices()
+{
+	step work || return
+	check "host: the network has a vhost backend" "vhost_net is not used" \
+		vhost_net_used
+	step worked || return
+	check "host: the kernel told QEMU to forget translations" \
+		"$(stat_of invalidations) times" some_invalidations
+	check "host: the guest's upload arrived" "$(sum_of /run/upload)" \
+		eventually cmp -s /run/download /run/upload
+	check "host: the emulated disk was written" "it is as before" \
+		differ /run/disk /run/disk.before
+	plug edu "vfio-pci,host=$edu" || return
+	check "unplug: VFIO group $(pci_group "$edu") opens again" busy \
+		eventually group_free "$(pci_group "$edu")"
+	plug disk "virtio-blk-pci,drive=hotdisk,$VIRTIO"
+}
+
+# said TEXT COMMAND...: whether the monitor's answer to the command has the text.
+said()
+{
+	local text=$1
+
+	shift
+	: > /run/monitor.log
+	monitor "$@"
+	usleep 300000
+	grep -q "$text" /run/monitor.log
+}
+
+# Those that cannot be saved: a guest that runs, and one with an assigned device.
+refuse()
+{
+	check "save: not with an assigned device" "see the console" \
+		said "Error: .*VFIO" migrate -d file:/run/refused
+	monitor device_del nvme
+	step without-nvme || return
+	monitor migrate -d file:/run/refused
+	check "save: not while the guest runs" "see the console" \
+		eventually said "tatus: *failed" info migrate
+}
+
+save_and_restore()
+{
+	local domains mappings
+
+	monitor stop
+	monitor migrate -d file:/run/state
+	check "save: the state is written" "see the console" \
+		eventually said "tatus: *completed" info migrate
+	domains=$(stat_of domains)
+	mappings=$(stat_of mappings)
+	guest_kill
+	leaks_check "saved" "$(pci_group "$nvme")"
+
+	guest_options="-no-reboot -incoming file:/run/state"
+	monitor_listen
+	guest_start
+	check "restore: the kernel has the domains" "not $domains" \
+		eventually stat_is domains "$domains"
+	check "restore: and the mappings" "not $mappings" \
+		eventually stat_is mappings "$mappings"
+	check "restore: QEMU has loaded the guest" "see the console" \
+		eventually said "VM status: paused" info status
+	monitor cont
+	echo restored | timeout 60 nc -l -p 5002 > /dev/null
+	guest_follow 90 || fail "host: the guest reaches its end" "see the console"
+}
+
+emulated()
+{
+	note "host is up"
+	nvme=$(pci_find 1b36 0010)
+	edu=$(pci_find 1234 11e8)
+	for address in $nvme $edu; do
+		check "host: vfio-pci takes $address" "not bound" \
+			pci_to_vfio "$address"
+	done
+	leaks_before
+	prepare
+	serve
+	guest_start "$nvme,id=nvme,addr=10"
+	devices && step unplug-nvme && refuse && step save && save_and_restore
+	guest_kill
+	leaks_check kill "$(pci_group "$nvme")" "$(pci_group "$edu")"
+	leaks_unload
+}
+
+emulated
+report_end
