@@ -2,142 +2,192 @@
 /*
  * Moving endpoints between domains.
  *
- * One ATTACH takes an endpoint from where it is to where it shall be. An endpoint
- * that should reach nothing is moved to a domain without mappings: on its own,
- * outside any domain, the device may let it bypass translation.
+ * One ATTACH for each id takes an endpoint from where it is to where it shall be,
+ * unless the id is there: a device may take that as a reason to forget the mappings.
+ * An endpoint that should reach nothing is moved to a domain without mappings: on its
+ * own, outside any domain, the device may let it bypass translation.
  *
  * A move that fails leaves the endpoint blocked. The core then puts it back where
  * it was, if it was anywhere.
  */
 #include <linux/io.h>
-#include <linux/virtio_config.h>
 
 #include "table.h"
 #include "viommu.h"
 
-static void viommu_set_domain(struct viommu_endpoint *ep,
-			      struct viommu_domain *vdomain)
+/* Ids on their way */
+struct viommu_move {
+	struct viommu_stream stream;
+	struct viommu_dev *viommu;
+};
+
+/* All requests that move one have it in the same place. */
+static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
+	      offsetof(struct virtio_iommu_req_detach, endpoint));
+static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
+	      offsetof(struct virtio_iommu_req_attach_pgt_x86_64, endpoint));
+
+static void viommu_move_done(struct viommu_stream *stream,
+			     struct viommu_request *req, int err)
 {
-	unsigned long flags;
+	struct viommu_move *move = container_of(stream, struct viommu_move,
+						stream);
+	struct viommu_id *id;
 
-	lockdep_assert_held(&ep->viommu->attach_lock);
-
-	xa_lock_irqsave(&ep->viommu->endpoints, flags);
-	ep->domain = vdomain;
-	xa_unlock_irqrestore(&ep->viommu->endpoints, flags);
+	id = xa_load(&move->viommu->ids,
+		     le32_to_cpu(req->out.attach.endpoint));
+	id->err = err;
 }
 
-static void viommu_encode_move(struct viommu_request *req,
-			       struct viommu_domain *vdomain, u32 id, bool attach)
+static void viommu_move_init(struct viommu_move *move, struct viommu_dev *viommu)
 {
-	u32 flags = vdomain->bypass ? VIRTIO_IOMMU_ATTACH_F_BYPASS : 0;
+	viommu_stream_init(&move->stream, viommu_move_done);
+	move->viommu = viommu;
+}
 
-	if (!attach)
-		viommu_encode_detach(req, vdomain->id, id);
-	else if (vdomain->table)
-		viommu_encode_attach_table(req, vdomain->id, id,
-					   virt_to_phys(vdomain->table->root));
+static void viommu_encode_move(struct viommu_request *req, struct viommu_id *id,
+			       struct viommu_domain *to)
+{
+	if (!to)
+		viommu_encode_detach(req, id->domain->id, id->nr);
+	else if (to->table)
+		viommu_encode_attach_table(req, to->id, id->nr,
+					   virt_to_phys(to->table->root));
 	else
-		viommu_encode_attach(req, vdomain->id, id, flags);
+		viommu_encode_attach(req, to->id, id->nr, to->bypass ?
+				     VIRTIO_IOMMU_ATTACH_F_BYPASS : 0);
 }
 
-/*
- * Attach all ids of an endpoint to a domain, or detach them from it. Behind a PCI
- * bridge that puts its own id on what it passes on, the device may know nothing but
- * that id.
- */
-static int viommu_send_each_id(struct viommu_endpoint *ep,
-			       struct viommu_domain *vdomain, bool attach)
+/* Ask for an id to be in a domain, or in none. id->err will be what comes of it. */
+static void viommu_submit_move(struct viommu_move *move, struct viommu_id *id,
+			       struct viommu_domain *to)
 {
-	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
-	struct viommu_queue *queue = &ep->viommu->queue;
-	struct viommu_batch batch;
+	struct viommu_queue *queue = &move->viommu->queue;
 	struct viommu_request *req;
 	unsigned long flags;
-	int i, wait_err, err = 0;
-
-	viommu_batch_init(&batch);
 
 	spin_lock_irqsave(&queue->lock, flags);
-	for (i = 0; i < fwspec->num_ids && !err; i++) {
-		req = viommu_request_get(queue, &flags);
-		if (IS_ERR(req)) {
-			err = PTR_ERR(req);
-			break;
-		}
-		viommu_encode_move(req, vdomain, fwspec->ids[i], attach);
-		err = viommu_request_submit(queue, &batch.stream, req);
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		id->err = PTR_ERR(req);
+	} else {
+		viommu_encode_move(req, id, to);
+		id->err = viommu_request_submit(queue, &move->stream, req);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
-
-	wait_err = viommu_batch_wait(queue, &batch);
-	if (wait_err == -ENOENT && batch.nr_done)
-		wait_err = 0;
-	return err ?: wait_err;
 }
 
-/* On failure the endpoint may be half way, and still counts as where it was. */
-static int viommu_try_move(struct viommu_endpoint *ep, struct viommu_domain *to)
+/* Have the device move those that are somewhere else. */
+static void viommu_send_moves(struct viommu_dev *viommu, struct viommu_id **ids,
+			      unsigned int nr, struct viommu_domain *to)
 {
-	struct viommu_domain *from = ep->domain;
-	int err;
+	struct viommu_move move;
+	unsigned int i;
+
+	viommu_move_init(&move, viommu);
+	for (i = 0; i < nr; i++) {
+		ids[i]->err = 0;
+		if (ids[i]->domain != to && !viommu->frozen)
+			viommu_submit_move(&move, ids[i], to);
+	}
+	viommu_queue_sync(&viommu->queue, &move.stream);
+}
+
+static void viommu_set_domain(struct viommu_dev *viommu, struct viommu_id *id,
+			      struct viommu_domain *vdomain)
+{
+	lockdep_assert_held(&viommu->attach_lock);
+
+	xa_lock_irq(&viommu->ids);
+	id->domain = vdomain;
+	xa_unlock_irq(&viommu->ids);
+	id->blocked = false;
+}
+
+/* Note that the device has moved an id. The errno is of the mappings there. */
+static int viommu_id_moved(struct viommu_dev *viommu, struct viommu_id *id,
+			   struct viommu_domain *to)
+{
+	struct viommu_domain *from = id->domain;
 
 	if (from == to)
 		return 0;
 
-	err = viommu_send_each_id(ep, to, true);
-	if (err)
-		return err;
-
-	viommu_set_domain(ep, to);
-	if (from)
-		viommu_domain_leave(from);
-	return viommu_domain_enter(to);
-}
-
-/* Whether the device lets endpoints through that are in no domain. */
-static bool viommu_bypasses(struct viommu_dev *viommu)
-{
-	u8 bypass = 0;
-
-	if (viommu->bypass_config)
-		virtio_cread_le(viommu->vdev, struct virtio_iommu_config,
-				bypass, &bypass);
-	return bypass;
-}
-
-/**
- * viommu_forget_endpoint() - note that the device has an endpoint in no domain
- * @ep: the endpoint
- */
-void viommu_forget_endpoint(struct viommu_endpoint *ep)
-{
-	struct viommu_domain *from = ep->domain;
-
-	viommu_set_domain(ep, NULL);
-	if (from)
-		viommu_domain_leave(from);
-}
-
-/**
- * viommu_detach_endpoint() - take an endpoint out of its domain
- * @ep: the endpoint
- *
- * Return: 0 or an errno; then it is still there.
- */
-int viommu_detach_endpoint(struct viommu_endpoint *ep)
-{
-	struct viommu_domain *from = ep->domain;
-	int err;
-
-	lockdep_assert_held(&ep->viommu->attach_lock);
-
-	if (!from)
+	viommu_set_domain(viommu, id, to);
+	if (viommu->frozen)
 		return 0;
 
-	err = viommu_send_each_id(ep, from, false);
+	if (from)
+		viommu_domain_leave(from);
+	return to ? viommu_domain_enter(to) : 0;
+}
+
+/*
+ * On failure some are there, and the others still count as where they were. An
+ * endpoint may have ids that the device does not know, such as those that a PCI bridge
+ * could replace its own with, but not only such.
+ */
+static int viommu_move_ids(struct viommu_dev *viommu, struct viommu_id **ids,
+			   unsigned int nr, struct viommu_domain *to)
+{
+	bool known = false;
+	unsigned int i;
+	int err = 0;
+
+	viommu_send_moves(viommu, ids, nr, to);
+	for (i = 0; i < nr; i++) {
+		int id_err = ids[i]->err;
+
+		if (id_err == -ENOENT) {
+			viommu_id_moved(viommu, ids[i], NULL);
+			continue;
+		}
+		known = true;
+		if (!id_err)
+			id_err = viommu_id_moved(viommu, ids[i], to);
+		if (!err)
+			err = id_err;
+	}
+	return known ? err : -ENOENT;
+}
+
+/* Take ids out of their domains. One that cannot be taken out is still there. */
+static int viommu_detach_ids(struct viommu_dev *viommu, struct viommu_id **ids,
+			     unsigned int nr)
+{
+	unsigned int i;
+	int err = 0;
+
+	viommu_send_moves(viommu, ids, nr, NULL);
+	for (i = 0; i < nr; i++) {
+		if (ids[i]->err && ids[i]->err != -ENOENT) {
+			err = ids[i]->err;
+			continue;
+		}
+		viommu_id_moved(viommu, ids[i], NULL);
+		ids[i]->blocked = true;
+	}
+	return err;
+}
+
+static int viommu_block_ids(struct viommu_dev *viommu, struct viommu_id **ids,
+			    unsigned int nr)
+{
+	int err = 0;
+
+	lockdep_assert_held(&viommu->attach_lock);
+
+	if (!viommu->blocking.viommu)
+		err = viommu_domain_bind(&viommu->blocking, viommu);
 	if (!err)
-		viommu_forget_endpoint(ep);
+		err = viommu_move_ids(viommu, ids, nr, &viommu->blocking);
+
+	/* What does not exist reaches nothing. */
+	if (err == -ENOENT)
+		return 0;
+	/* The device may be out of domains, or refuse to share this one. */
+	if (err && !viommu->bypass)
+		err = viommu_detach_ids(viommu, ids, nr);
 	return err;
 }
 
@@ -149,19 +199,9 @@ int viommu_detach_endpoint(struct viommu_endpoint *ep)
  */
 int viommu_block_endpoint(struct viommu_endpoint *ep)
 {
-	struct viommu_dev *viommu = ep->viommu;
-	int err = 0;
+	int err;
 
-	lockdep_assert_held(&viommu->attach_lock);
-
-	if (!viommu->blocking.viommu)
-		err = viommu_domain_bind(&viommu->blocking, viommu);
-	if (!err)
-		err = viommu_try_move(ep, &viommu->blocking);
-
-	/* The device may be out of domains, or refuse to share this one. */
-	if (err && !viommu_bypasses(viommu))
-		err = viommu_detach_endpoint(ep);
+	err = viommu_block_ids(ep->viommu, ep->ids, ep->nr_ids);
 	if (err && err != -ENODEV)
 		dev_err(ep->dev, "cannot be blocked (%d)\n", err);
 	return err;
@@ -181,11 +221,137 @@ int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to)
 
 	lockdep_assert_held(&ep->viommu->attach_lock);
 
-	err = viommu_try_move(ep, to);
+	err = viommu_move_ids(ep->viommu, ep->ids, ep->nr_ids, to);
 	if (!err)
 		return 0;
 
 	dev_dbg(ep->dev, "cannot be moved to domain %u (%d)\n", to->id, err);
 	viommu_block_endpoint(ep);
 	return err == -EOPNOTSUPP ? -EINVAL : err;
+}
+
+/**
+ * viommu_release_endpoint() - have the ids that only one endpoint has reach nothing
+ * @ep: the endpoint. Those that it shares stay where they are, for the others
+ */
+void viommu_release_endpoint(struct viommu_endpoint *ep)
+{
+	struct viommu_dev *viommu = ep->viommu;
+	unsigned int i;
+
+	lockdep_assert_held(&viommu->attach_lock);
+
+	for (i = 0; i < ep->nr_ids; i++) {
+		if (ep->ids[i]->users > 1)
+			continue;
+		/* One that was unplugged is not known any more, so that may fail. */
+		if (viommu->bypass)
+			viommu_block_ids(viommu, &ep->ids[i], 1);
+		else
+			viommu_detach_ids(viommu, &ep->ids[i], 1);
+		viommu_id_moved(viommu, ep->ids[i], NULL);
+	}
+}
+
+/**
+ * viommu_block_strays() - block again what was blocked by being in no domain
+ * @viommu: the instance, which now bypasses translation there
+ */
+void viommu_block_strays(struct viommu_dev *viommu)
+{
+	struct viommu_id *id;
+	unsigned long nr;
+
+	lockdep_assert_held(&viommu->attach_lock);
+
+	xa_for_each(&viommu->ids, nr, id)
+		if (id->blocked && viommu_block_ids(viommu, &id, 1))
+			dev_err(id->dev ?: viommu->dev,
+				"endpoint 0x%x can reach all memory\n", id->nr);
+}
+
+/**
+ * viommu_withdraw_ids() - stop using the device because it is about to be reset
+ * @viommu: the instance, frozen from here on. Its ids remain noted where they are
+ *
+ * The device has done all it was asked for when this returns, or was given up.
+ */
+void viommu_withdraw_ids(struct viommu_dev *viommu)
+{
+	struct viommu_id *id;
+	unsigned long nr;
+
+	lockdep_assert_held(&viommu->attach_lock);
+
+	viommu->frozen = true;
+	xa_for_each(&viommu->ids, nr, id)
+		if (id->domain)
+			viommu_domain_leave(id->domain);
+	xa_for_each(&viommu->ids, nr, id)
+		if (id->domain)
+			viommu_queue_sync(&viommu->queue, &id->domain->requests);
+}
+
+static void viommu_return_id(struct viommu_dev *viommu, struct viommu_id *id)
+{
+	int err = id->err;
+
+	if (err)
+		viommu_set_domain(viommu, id, NULL);
+	else
+		err = viommu_domain_enter(id->domain);
+	if (!err)
+		return;
+
+	dev_err(id->dev ?: viommu->dev,
+		"endpoint 0x%x has lost its mappings (%d)\n", id->nr, err);
+	viommu_block_ids(viommu, &id, 1);
+}
+
+/**
+ * viommu_return_ids() - give the device all endpoints and mappings after a reset
+ * @viommu: the instance, no longer frozen. An endpoint that the device refuses is
+ *	blocked
+ */
+void viommu_return_ids(struct viommu_dev *viommu)
+{
+	struct viommu_move move;
+	struct viommu_id *id;
+	unsigned long nr;
+
+	lockdep_assert_held(&viommu->attach_lock);
+
+	viommu->frozen = false;
+	viommu_move_init(&move, viommu);
+	xa_for_each(&viommu->ids, nr, id)
+		if (id->domain)
+			viommu_submit_move(&move, id, id->domain);
+	viommu_queue_sync(&viommu->queue, &move.stream);
+
+	xa_for_each(&viommu->ids, nr, id)
+		if (id->domain)
+			viommu_return_id(viommu, id);
+}
+
+/**
+ * viommu_forget_domain() - nobody has to know a domain any more
+ * @vdomain: the domain. No id is in it, unless the device did not let go of one
+ */
+void viommu_forget_domain(struct viommu_domain *vdomain)
+{
+	struct viommu_dev *viommu = vdomain->viommu;
+	struct viommu_id *id;
+	unsigned long nr;
+
+	mutex_lock(&viommu->attach_lock);
+	xa_for_each(&viommu->ids, nr, id) {
+		if (id->domain != vdomain)
+			continue;
+		dev_warn_ratelimited(id->dev ?: viommu->dev,
+				     "endpoint 0x%x is left in domain %u\n",
+				     id->nr, vdomain->id);
+		viommu_id_moved(viommu, id, NULL);
+		vdomain->stuck = true;
+	}
+	mutex_unlock(&viommu->attach_lock);
 }

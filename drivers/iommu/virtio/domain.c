@@ -142,6 +142,11 @@ static int viommu_map_pages(struct iommu_domain *domain, unsigned long iova,
 	struct viommu_mapping *mapping;
 	int err;
 
+	if (iova < domain->geometry.aperture_start ||
+	    iova > domain->geometry.aperture_end ||
+	    size - 1 > domain->geometry.aperture_end - iova)
+		return -ERANGE;
+
 	mapping = viommu_mapping_alloc(gfp);
 	if (!mapping)
 		return -ENOMEM;
@@ -458,7 +463,10 @@ void viommu_domain_unbind(struct viommu_domain *vdomain)
 	while ((mapping = viommu_mapping_first(&vdomain->mappings, 0, ULONG_MAX)))
 		viommu_mapping_erase(&vdomain->mappings, mapping);
 
-	ida_free(&viommu->domain_ids, vdomain->id - viommu->first_domain);
+	/* What the device has left in the domain is not for the next one. */
+	if (!vdomain->stuck)
+		ida_free(&viommu->domain_ids,
+			 vdomain->id - viommu->first_domain);
 	vdomain->viommu = NULL;
 	viommu_put(viommu);
 }
@@ -467,6 +475,7 @@ static void viommu_domain_free(struct iommu_domain *domain)
 {
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 
+	viommu_forget_domain(vdomain);
 	viommu_domain_unbind(vdomain);
 	kfree(vdomain);
 }

@@ -59,7 +59,7 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 	return 0;
 }
 
-/* At least one id has to be known, see viommu_send_each_id(). */
+/* At least one id has to be known, see viommu_move_ids(). */
 static int viommu_query(struct viommu_endpoint *ep)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
@@ -80,35 +80,7 @@ static int viommu_query(struct viommu_endpoint *ep)
 
 	if (err)
 		dev_err(ep->dev, "no properties from the IOMMU (%d)\n", err);
-	return err;
-}
-
-static void viommu_erase_ids(struct viommu_endpoint *ep)
-{
-	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
-	struct xarray *endpoints = &ep->viommu->endpoints;
-	int i;
-
-	for (i = 0; i < fwspec->num_ids; i++)
-		xa_cmpxchg_irq(endpoints, fwspec->ids[i], ep, NULL, GFP_KERNEL);
-}
-
-/* Have faults of the endpoint's ids find it. */
-static int viommu_insert_ids(struct viommu_endpoint *ep)
-{
-	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(ep->dev);
-	struct xarray *endpoints = &ep->viommu->endpoints;
-	int i, err;
-
-	for (i = 0; i < fwspec->num_ids; i++) {
-		err = xa_insert_irq(endpoints, fwspec->ids[i], ep, GFP_KERNEL);
-		/* Behind a PCI bridge, devices have one id together. */
-		if (err && err != -EBUSY) {
-			viommu_erase_ids(ep);
-			return err;
-		}
-	}
-	return 0;
+	return err && READ_ONCE(viommu->frozen) ? -EPROBE_DEFER : err;
 }
 
 /**
@@ -131,7 +103,7 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 	if (!viommu)
 		return ERR_PTR(-ENODEV);
 
-	ep = kzalloc(sizeof(*ep), GFP_KERNEL);
+	ep = kzalloc(struct_size(ep, ids, fwspec->num_ids), GFP_KERNEL);
 	if (!ep) {
 		err = -ENOMEM;
 		goto err_put_viommu;
@@ -145,19 +117,20 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 	if (err)
 		goto err_free_regions;
 
-	err = viommu_insert_ids(ep);
+	mutex_lock(&viommu->attach_lock);
+	err = viommu_get_ids(ep, fwspec);
+	mutex_unlock(&viommu->attach_lock);
 	if (err)
 		goto err_free_regions;
 
 	/*
 	 * The endpoint does DMA until its driver has let go of it, so that comes
-	 * before this device is shut down or unbound. Without the link devices are
-	 * shut down in the order of their age, and this one is the youngest; and
-	 * one that is unbound leaves the drivers of its endpoints where they are,
-	 * which the core does not take.
+	 * before this device is suspended, shut down or unbound. Without the link
+	 * devices are taken in the order of their age, and this one is the
+	 * youngest. Whichever of the two goes first takes the link along.
 	 */
 	if (!device_link_add(dev, viommu->dev, DL_FLAG_AUTOREMOVE_SUPPLIER))
-		dev_warn(dev, "may lose its mappings at shutdown\n");
+		dev_warn(dev, "may lose its mappings at suspend and shutdown\n");
 
 	dev_iommu_priv_set(dev, ep);
 	return &viommu->iommu;
@@ -172,20 +145,18 @@ err_put_viommu:
 
 /**
  * viommu_release_device() - let an endpoint go
- * @dev: its device, blocked by the core
+ * @dev: its device, which no driver uses any more
  */
 void viommu_release_device(struct device *dev)
 {
 	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
 	struct viommu_dev *viommu = ep->viommu;
 
-	/* An endpoint that was unplugged is not known any more. */
 	mutex_lock(&viommu->attach_lock);
-	if (viommu_detach_endpoint(ep))
-		viommu_forget_endpoint(ep);
+	viommu_release_endpoint(ep);
+	viommu_put_ids(ep);
 	mutex_unlock(&viommu->attach_lock);
 
-	viommu_erase_ids(ep);
 	iommu_put_resv_regions(dev, &ep->regions);
 	kfree(ep);
 	viommu_put(viommu);

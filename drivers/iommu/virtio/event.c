@@ -29,29 +29,30 @@ static void viommu_report_fault(struct viommu_dev *viommu,
 				const struct virtio_iommu_fault *fault)
 {
 	u64 address = le64_to_cpu(fault->address);
-	u32 id = le32_to_cpu(fault->endpoint);
+	u32 nr = le32_to_cpu(fault->endpoint);
 	u32 flags = le32_to_cpu(fault->flags);
 	bool addressed = flags & VIRTIO_IOMMU_FAULT_F_ADDRESS;
-	struct viommu_endpoint *ep;
+	struct device *dev = viommu->dev;
+	struct viommu_id *id;
 	unsigned long irqflags;
 
 	/* Keeps the endpoint and its domain where they are. */
-	xa_lock_irqsave(&viommu->endpoints, irqflags);
-	ep = xa_load(&viommu->endpoints, id);
-	dev_err_ratelimited(ep ? ep->dev : viommu->dev,
-			    "fault: endpoint 0x%x,%s%s%s address 0x%llx%s, %s\n",
-			    id,
+	xa_lock_irqsave(&viommu->ids, irqflags);
+	id = xa_load(&viommu->ids, nr);
+	if (id && id->dev)
+		dev = id->dev;
+	dev_err_ratelimited(dev, "fault: endpoint 0x%x,%s%s address 0x%llx%s, %s\n",
+			    nr,
 			    flags & VIRTIO_IOMMU_FAULT_F_READ ? " read" : "",
 			    flags & VIRTIO_IOMMU_FAULT_F_WRITE ? " write" : "",
-			    flags & VIRTIO_IOMMU_FAULT_F_EXEC ? " exec" : "",
 			    addressed ? address : 0,
 			    addressed ? "" : " (not known)",
 			    viommu_fault_reason(fault->reason));
-	if (ep && ep->domain && addressed)
-		report_iommu_fault(&ep->domain->domain, ep->dev, address,
+	if (id && id->domain && addressed)
+		report_iommu_fault(&id->domain->domain, dev, address,
 				   flags & VIRTIO_IOMMU_FAULT_F_WRITE ?
 				   IOMMU_FAULT_WRITE : IOMMU_FAULT_READ);
-	xa_unlock_irqrestore(&viommu->endpoints, irqflags);
+	xa_unlock_irqrestore(&viommu->ids, irqflags);
 }
 
 static int viommu_event_add(struct viommu_dev *viommu,

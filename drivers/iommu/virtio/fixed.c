@@ -104,8 +104,10 @@ static void viommu_free_identity(struct iommu_domain *domain)
 {
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 
-	if (vdomain->viommu)
+	if (vdomain->viommu) {
+		viommu_forget_domain(vdomain);
 		viommu_domain_unbind(vdomain);
+	}
 	kfree(vdomain);
 }
 

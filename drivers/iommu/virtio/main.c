@@ -15,9 +15,6 @@
 
 #include "viommu.h"
 
-/* More properties than that are no list of properties. */
-#define VIOMMU_MAX_PROBE_SIZE	SZ_64K
-
 static LIST_HEAD(viommu_list);
 static DEFINE_MUTEX(viommu_list_lock);
 
@@ -37,7 +34,8 @@ static void viommu_free(struct kref *ref)
 {
 	struct viommu_dev *viommu = container_of(ref, struct viommu_dev, ref);
 
-	xa_destroy(&viommu->endpoints);
+	kfree(viommu->probe_buffer);
+	xa_destroy(&viommu->ids);
 	ida_destroy(&viommu->domain_ids);
 	put_device(viommu->dev);
 	kfree(viommu);
@@ -109,106 +107,7 @@ static const struct iommu_ops viommu_ops = {
 	.domain_alloc_paging	= viommu_domain_alloc_paging,
 	.COMPAT_ALLOC_IDENTITY_OP = compat_viommu_domain_alloc_identity,
 	.blocked_domain		= &viommu_blocked_domain,
-	.release_domain		= &viommu_blocked_domain,
 };
-
-static int viommu_read_input_range(struct viommu_dev *viommu)
-{
-	struct virtio_device *vdev = viommu->vdev;
-	u64 start = 0, last = U64_MAX;
-	unsigned long granule;
-
-	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_INPUT_RANGE,
-				struct virtio_iommu_config, input_range.start,
-				&start);
-	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_INPUT_RANGE,
-				struct virtio_iommu_config, input_range.end,
-				&last);
-
-	last = min_t(u64, last, ULONG_MAX);
-
-	/* At least a page has to fit in, wherever the range begins. */
-	granule = BIT(__ffs(viommu->page_sizes));
-	if (start > last || last - start < 2 * granule - 1) {
-		dev_err(viommu->dev, "bad input range 0x%llx to 0x%llx\n",
-			start, last);
-		return -EINVAL;
-	}
-
-	viommu->geometry.aperture_start = start;
-	viommu->geometry.aperture_end = last;
-	viommu->geometry.force_aperture = true;
-	return 0;
-}
-
-static int viommu_read_page_sizes(struct viommu_dev *viommu)
-{
-	u64 mask;
-
-	virtio_cread_le(viommu->vdev, struct virtio_iommu_config,
-			page_size_mask, &mask);
-	viommu->page_sizes = mask;
-
-	if (!viommu->page_sizes || BIT(__ffs(viommu->page_sizes)) > PAGE_SIZE) {
-		dev_err(viommu->dev, "no page size that fits %lu in 0x%llx\n",
-			PAGE_SIZE, mask);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int viommu_read_domain_range(struct viommu_dev *viommu)
-{
-	struct virtio_device *vdev = viommu->vdev;
-
-	viommu->last_domain = U32_MAX;
-	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
-				struct virtio_iommu_config, domain_range.start,
-				&viommu->first_domain);
-	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
-				struct virtio_iommu_config, domain_range.end,
-				&viommu->last_domain);
-
-	if (viommu->first_domain > viommu->last_domain) {
-		dev_err(viommu->dev, "bad domain range %u to %u\n",
-			viommu->first_domain, viommu->last_domain);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int viommu_read_probe_size(struct viommu_dev *viommu)
-{
-	virtio_cread_le_feature(viommu->vdev, VIRTIO_IOMMU_F_PROBE,
-				struct virtio_iommu_config, probe_size,
-				&viommu->probe_size);
-
-	if (viommu->probe_size > VIOMMU_MAX_PROBE_SIZE) {
-		dev_err(viommu->dev, "bad probe size %u\n", viommu->probe_size);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int viommu_read_config(struct viommu_dev *viommu)
-{
-	int err;
-
-	viommu->map_flags = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
-	if (virtio_has_feature(viommu->vdev, VIRTIO_IOMMU_F_MMIO))
-		viommu->map_flags |= VIRTIO_IOMMU_MAP_F_MMIO;
-	viommu->bypass_config = virtio_has_feature(viommu->vdev,
-						   VIRTIO_IOMMU_F_BYPASS_CONFIG);
-
-	err = viommu_read_page_sizes(viommu);
-	if (!err)
-		err = viommu_read_input_range(viommu);
-	if (!err)
-		err = viommu_read_domain_range(viommu);
-	if (!err)
-		err = viommu_read_probe_size(viommu);
-	return err;
-}
 
 static struct viommu_dev *viommu_new(struct virtio_device *vdev)
 {
@@ -225,12 +124,19 @@ static struct viommu_dev *viommu_new(struct virtio_device *vdev)
 	mutex_init(&viommu->probe_lock);
 	mutex_init(&viommu->attach_lock);
 	viommu_domain_init(&viommu->blocking);
-	xa_init_flags(&viommu->endpoints, XA_FLAGS_LOCK_IRQ);
+	xa_init_flags(&viommu->ids, XA_FLAGS_LOCK_IRQ);
+	viommu_queue_init(&viommu->queue, viommu->dev);
+	viommu_config_init(viommu);
 	return viommu;
 }
 
-/* The request queue and the event queue, and the buffers of both. */
-static int viommu_init_queues(struct viommu_dev *viommu)
+/**
+ * viommu_init_queues() - the request queue and the event queue, and the buffers of both
+ * @viommu: the instance, without them. The device was reset
+ *
+ * Return: 0 or an errno.
+ */
+int viommu_init_queues(struct viommu_dev *viommu)
 {
 	struct virtqueue_info info[] = {
 		{ "request" },
@@ -244,42 +150,35 @@ static int viommu_init_queues(struct viommu_dev *viommu)
 		return err;
 
 	viommu->event_vq = vqs[1];
-	err = viommu_queue_init(&viommu->queue, vqs[0], viommu->dev);
-	if (err)
-		goto err_del_vqs;
-
 	err = viommu_events_init(viommu);
 	if (err)
 		goto err_free_events;
 
-	viommu->probe_buffer = kzalloc(viommu->probe_size +
-				       sizeof(struct virtio_iommu_req_tail),
-				       GFP_KERNEL);
-	if (!viommu->probe_buffer) {
-		err = -ENOMEM;
+	err = viommu_queue_start(&viommu->queue, vqs[0]);
+	if (err)
 		goto err_free_events;
-	}
 	return 0;
 
 err_free_events:
 	viommu->vdev->config->del_vqs(viommu->vdev);
 	kfree(viommu->events);
-	viommu_queue_destroy(&viommu->queue);
-	return err;
-err_del_vqs:
-	viommu->vdev->config->del_vqs(viommu->vdev);
+	viommu->events = NULL;
 	return err;
 }
 
-/* Nobody has to use the queue any more: the device is reset. */
-static void viommu_destroy_queues(struct viommu_dev *viommu)
+/**
+ * viommu_destroy_queues() - reset the device
+ * @viommu: the instance. Its requests fail until it has queues again. May be without
+ *	queues already, if restoring them has failed
+ */
+void viommu_destroy_queues(struct viommu_dev *viommu)
 {
 	viommu_queue_stop(&viommu->queue);
 	virtio_reset_device(viommu->vdev);
 	viommu->vdev->config->del_vqs(viommu->vdev);
-	kfree(viommu->probe_buffer);
 	kfree(viommu->events);
-	viommu_queue_destroy(&viommu->queue);
+	viommu->events = NULL;
+	viommu_queue_free_requests(&viommu->queue);
 }
 
 static int viommu_register(struct viommu_dev *viommu)
@@ -337,19 +236,29 @@ static int viommu_probe(struct virtio_device *vdev)
 	if (err)
 		goto err_abandon;
 
+	viommu->probe_buffer = kzalloc(viommu->probe_size +
+				       sizeof(struct virtio_iommu_req_tail),
+				       GFP_KERNEL);
+	if (!viommu->probe_buffer) {
+		err = -ENOMEM;
+		goto err_abandon;
+	}
+
 	err = viommu_init_queues(viommu);
 	if (err)
 		goto err_abandon;
 
 	virtio_device_ready(vdev);
 
+	dev_info(&vdev->dev,
+		 "input range 0x%llx to 0x%llx, page sizes 0x%lx, %s outside any domain\n",
+		 (u64)viommu->geometry.aperture_start,
+		 (u64)viommu->geometry.aperture_end, viommu->page_sizes,
+		 viommu->bypass ? "bypass" : "no access");
+
 	err = viommu_register(viommu);
 	if (err)
 		goto err_destroy_queues;
-
-	dev_info(&vdev->dev, "input range 0x%llx to 0x%llx, page sizes 0x%lx\n",
-		 (u64)viommu->geometry.aperture_start,
-		 (u64)viommu->geometry.aperture_end, viommu->page_sizes);
 	return 0;
 
 err_destroy_queues:
@@ -364,6 +273,7 @@ static void viommu_remove(struct virtio_device *vdev)
 	struct viommu_dev *viommu = vdev->priv;
 
 	viommu_unregister(viommu);
+	cancel_work_sync(&viommu->config_work);
 	viommu_destroy_queues(viommu);
 	viommu_abandon(viommu);
 }
@@ -406,6 +316,7 @@ static struct virtio_driver viommu_driver = {
 	.validate = viommu_validate,
 	.probe = viommu_probe,
 	.remove = viommu_remove,
+	.config_changed = viommu_config_changed,
 };
 
 static int __init viommu_init(void)

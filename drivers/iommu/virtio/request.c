@@ -339,9 +339,7 @@ static void viommu_batch_done(struct viommu_stream *stream,
 	struct viommu_batch *batch = container_of(stream, struct viommu_batch,
 						  stream);
 
-	if (!err)
-		batch->nr_done++;
-	else if (!batch->err || batch->err == -ENOENT)
+	if (!batch->err)
 		batch->err = err;
 }
 
@@ -354,7 +352,6 @@ void viommu_batch_init(struct viommu_batch *batch)
 {
 	viommu_stream_init(&batch->stream, viommu_batch_done);
 	batch->err = 0;
-	batch->nr_done = 0;
 }
 
 /**
@@ -362,7 +359,7 @@ void viommu_batch_init(struct viommu_batch *batch)
  * @queue: the queue
  * @batch: the batch
  *
- * Return: 0 or &viommu_batch.err.
+ * Return: 0 or the first error.
  */
 int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch)
 {
@@ -372,15 +369,29 @@ int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch)
 
 /**
  * viommu_queue_init() - prepare a queue
- * @queue: which
- * @vq: the virtqueue
+ * @queue: which. It fails all requests until it is started
  * @dev: for messages
+ */
+void viommu_queue_init(struct viommu_queue *queue, struct device *dev)
+{
+	spin_lock_init(&queue->lock);
+	INIT_LIST_HEAD(&queue->free);
+	queue->dev = dev;
+	queue->timeout_ns = VIOMMU_TIMEOUT_NS;
+	queue->dead = -ENODEV;
+}
+
+/**
+ * viommu_queue_start() - begin to use a device
+ * @queue: its queue, new or stopped
+ * @vq: the virtqueue
  *
  * Return: 0 or an errno.
  */
-int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
-		      struct device *dev)
+int viommu_queue_start(struct viommu_queue *queue, struct virtqueue *vq)
 {
+	struct viommu_request *requests;
+	unsigned long flags;
 	unsigned int i, nr;
 
 	nr = min(virtqueue_get_vring_size(vq) / VIOMMU_REQUEST_DESCS,
@@ -388,23 +399,38 @@ int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
 	if (!nr)
 		return -EINVAL;
 
-	queue->requests = alloc_pages_exact(nr * sizeof(*queue->requests),
-					    GFP_KERNEL | __GFP_ZERO);
-	if (!queue->requests)
+	requests = alloc_pages_exact(nr * sizeof(*requests),
+				     GFP_KERNEL | __GFP_ZERO);
+	if (!requests)
 		return -ENOMEM;
 
-	spin_lock_init(&queue->lock);
-	INIT_LIST_HEAD(&queue->free);
+	spin_lock_irqsave(&queue->lock, flags);
 	queue->vq = vq;
 	queue->reaped = 0;
-	if (!virtio_has_feature(vq->vdev, VIRTIO_F_RING_PACKED))
-		queue->used_idx = &virtqueue_get_vring(vq)->used->idx;
-	queue->dev = dev;
+	queue->used_idx = virtio_has_feature(vq->vdev, VIRTIO_F_RING_PACKED) ?
+			  NULL : &virtqueue_get_vring(vq)->used->idx;
+	queue->requests = requests;
 	queue->nr_requests = nr;
-	queue->timeout_ns = VIOMMU_TIMEOUT_NS;
+	INIT_LIST_HEAD(&queue->free);
 	for (i = 0; i < nr; i++)
-		list_add_tail(&queue->requests[i].node, &queue->free);
+		list_add_tail(&requests[i].node, &queue->free);
+	queue->dead = 0;
+	spin_unlock_irqrestore(&queue->lock, flags);
 	return 0;
+}
+
+/**
+ * viommu_queue_give_up() - fail all requests, until the queue is started again
+ * @queue: the queue
+ * @why: for the log
+ */
+void viommu_queue_give_up(struct viommu_queue *queue, const char *why)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	viommu_queue_fail(queue, -EIO, why);
+	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
 /**
@@ -427,11 +453,13 @@ void viommu_queue_stop(struct viommu_queue *queue)
 }
 
 /**
- * viommu_queue_destroy() - free a queue
- * @queue: which. The device was reset, or has never seen it
+ * viommu_queue_free_requests() - what viommu_queue_start() has taken
+ * @queue: a stopped queue. The device was reset, or has never seen it
  */
-void viommu_queue_destroy(struct viommu_queue *queue)
+void viommu_queue_free_requests(struct viommu_queue *queue)
 {
 	free_pages_exact(queue->requests,
 			 queue->nr_requests * sizeof(*queue->requests));
+	queue->requests = NULL;
+	queue->nr_requests = 0;
 }

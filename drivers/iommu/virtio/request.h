@@ -9,8 +9,9 @@
  * calling the done() of their streams.
  *
  * A request completes exactly once: by the device, or with an error when the
- * device is given up. The device is given up for good when its queue breaks, when it
- * does not answer in time, or when it is removed.
+ * device is given up. The device is given up until it is reset when its queue breaks,
+ * when it does not answer in time, when it asks for the reset, or when it is
+ * suspended or removed.
  */
 #ifndef _VIOMMU_REQUEST_H
 #define _VIOMMU_REQUEST_H
@@ -42,15 +43,13 @@ struct viommu_stream {
 };
 
 /**
- * struct viommu_batch - a stream that remembers how it went
+ * struct viommu_batch - a stream that remembers its first error
  * @stream: see there
- * @err: the first error, -ENOENT only if there is no other, or 0
- * @nr_done: requests without an error
+ * @err: the error, or 0
  */
 struct viommu_batch {
 	struct viommu_stream stream;
 	int err;
-	unsigned int nr_done;
 };
 
 /* What the device reads must not share a cache line with anything else. */
@@ -101,7 +100,7 @@ struct viommu_request {
 /**
  * struct viommu_queue - the request queue of an instance
  * @lock: of everything here, and of the mappings of all domains
- * @vq: NULL before init
+ * @vq: valid while the device is not given up
  * @dev: for messages
  * @requests: all of them
  * @nr_requests: how many
@@ -111,7 +110,7 @@ struct viommu_request {
  * @reaped: how many of them were completed; both count modulo 65536
  * @users: how many notify the device or read @used_idx without the lock
  * @timeout_ns: how long someone waits for the device to complete any request
- * @dead: why the device was given up, or 0
+ * @dead: why the device was given up, or 0; -ENODEV before it is started
  */
 struct viommu_queue {
 	spinlock_t lock;		/* see above */
@@ -128,10 +127,11 @@ struct viommu_queue {
 	int dead;
 };
 
-int viommu_queue_init(struct viommu_queue *queue, struct virtqueue *vq,
-		      struct device *dev);
+void viommu_queue_init(struct viommu_queue *queue, struct device *dev);
+int viommu_queue_start(struct viommu_queue *queue, struct virtqueue *vq);
+void viommu_queue_give_up(struct viommu_queue *queue, const char *why);
 void viommu_queue_stop(struct viommu_queue *queue);
-void viommu_queue_destroy(struct viommu_queue *queue);
+void viommu_queue_free_requests(struct viommu_queue *queue);
 
 void viommu_stream_init(struct viommu_stream *stream,
 			void (*done)(struct viommu_stream *stream,

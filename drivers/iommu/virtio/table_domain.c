@@ -296,8 +296,11 @@ static void viommu_table_free(struct iommu_domain *domain)
 {
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 
+	viommu_forget_domain(vdomain);
 	viommu_domain_unbind(vdomain);
-	viommu_table_destroy(vdomain->table);
+	/* The device may still read it, and never stop. */
+	if (!vdomain->stuck)
+		viommu_table_destroy(vdomain->table);
 	kfree(vdomain->table);
 	kfree(vdomain);
 }

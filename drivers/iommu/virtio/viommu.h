@@ -3,16 +3,17 @@
  * The objects of the virtio-iommu driver and how they are locked.
  *
  * An instance (struct viommu_dev) is one virtio-iommu device. It has endpoints,
- * the devices behind it, and domains, their address spaces. An endpoint is
- * always in one domain, once it was attached for the first time.
+ * the devices behind it, and domains, their address spaces. The device knows an
+ * endpoint by its ids, and it is the ids that are in domains: an endpoint may have
+ * several, and devices behind a PCI bridge share one. An id is always in one
+ * domain, once its endpoint was attached for the first time.
  *
  * Lock order, outermost first:
  *
  *	iommu group mutex (the core's)
  *	  viommu_dev.attach_lock	which endpoint is in which domain
  *	    viommu_queue.lock		requests in flight, mappings
- *	    xa_lock of viommu_dev.endpoints
- *					endpoint ids; taken by the event interrupt
+ *	    xa_lock of viommu_dev.ids	taken by the event interrupt
  *
  * viommu_queue.lock is never held while waiting for the device.
  */
@@ -24,6 +25,7 @@
 #include <linux/kref.h>
 #include <linux/mutex.h>
 #include <linux/virtio.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "mapping.h"
@@ -38,10 +40,12 @@
  * @table: our own page table, or NULL; then the device has @mappings
  * @table_negative: an endpoint that may cache what @table has not was ever here;
  *	written under viommu_queue.lock
+ * @stuck: the device did not let go of an endpoint: nobody else gets the number
  * @requests: the MAP and UNMAP requests in flight
  * @mappings: under viommu_queue.lock
- * @nr_endpoints: written under attach_lock and viommu_queue.lock, read under
- *	either. The device has the mappings only while this is not zero
+ * @nr_endpoints: how many ids the device has in it. Written under attach_lock and
+ *	viommu_queue.lock, read under either. The device has the mappings only
+ *	while this is not zero
  */
 struct viommu_domain {
 	struct iommu_domain domain;
@@ -50,6 +54,7 @@ struct viommu_domain {
 	bool bypass;
 	struct viommu_table *table;
 	bool table_negative;
+	bool stuck;
 	struct viommu_stream requests;
 	struct viommu_mappings mappings;
 	unsigned int nr_endpoints;
@@ -75,11 +80,15 @@ struct viommu_domain {
  * @map_flags: flags that MAP knows on this device
  * @probe_size: bytes of properties that PROBE returns, or 0
  * @bypass_config: the device has bypass domains
+ * @bypass: it lets endpoints through that are in no domain; under @attach_lock
+ * @frozen: it is reset, or about to be: endpoints are moved when it is back.
+ *	Written under @attach_lock
+ * @config_work: reads the configuration again when it has changed
  * @probe_buffer: what PROBE returns, and its tail; under @probe_lock
  * @probe_lock: one PROBE at a time
  * @attach_lock: see the top of this file
  * @blocking: the domain without a mapping. Its number is taken at first use
- * @endpoints: id -> struct viommu_endpoint, the first one if several share an id
+ * @ids: number -> struct viommu_id; changes under @attach_lock
  */
 struct viommu_dev {
 	struct kref ref;
@@ -100,6 +109,9 @@ struct viommu_dev {
 	u32 map_flags;
 	u32 probe_size;
 	bool bypass_config;
+	bool bypass;
+	bool frozen;
+	struct work_struct config_work;
 
 	void *probe_buffer;
 	struct mutex probe_lock;	/* see above */
@@ -107,7 +119,27 @@ struct viommu_dev {
 	struct mutex attach_lock;	/* see above */
 	struct viommu_domain blocking;
 
-	struct xarray endpoints;
+	struct xarray ids;
+};
+
+/**
+ * struct viommu_id - what the device knows an endpoint by
+ * @nr: the number
+ * @users: how many endpoints have it; under attach_lock
+ * @dev: one that has it, for faults, or NULL if that one is gone. Written under
+ *	attach_lock and the xa_lock of viommu_dev.ids, read under either
+ * @domain: where it is, NULL for nowhere. Locks as for @dev
+ * @blocked: it is nowhere in order to reach nothing; under attach_lock
+ * @err: what has come of moving it; under viommu_queue.lock while a request is
+ *	in flight
+ */
+struct viommu_id {
+	u32 nr;
+	unsigned int users;
+	struct device *dev;
+	struct viommu_domain *domain;
+	bool blocked;
+	int err;
 };
 
 /**
@@ -134,31 +166,47 @@ struct viommu_table_caps {
 
 /**
  * struct viommu_endpoint - a device behind the IOMMU
- * @dev: the device; its fwspec has the endpoint ids
+ * @dev: the device
  * @viommu: the instance, with a reference
- * @domain: where it is, or NULL before the first attach. Written under
- *	attach_lock and the xa_lock of viommu_dev.endpoints, read under either
  * @regions: its reserved regions, by address
  * @table_caps: of all its ids
+ * @nr_ids: how many @ids
+ * @ids: those of its fwspec
  */
 struct viommu_endpoint {
 	struct device *dev;
 	struct viommu_dev *viommu;
-	struct viommu_domain *domain;
 	struct list_head regions;
 	struct viommu_table_caps table_caps;
+	unsigned int nr_ids;
+	struct viommu_id *ids[] __counted_by(nr_ids);
 };
 
 /* main.c */
 struct viommu_dev *viommu_find(const struct fwnode_handle *fwnode);
 struct viommu_dev *viommu_get(struct viommu_dev *viommu);
 void viommu_put(struct viommu_dev *viommu);
+int viommu_init_queues(struct viommu_dev *viommu);
+void viommu_destroy_queues(struct viommu_dev *viommu);
+
+/* config.c */
+int viommu_read_config(struct viommu_dev *viommu);
+void viommu_read_bypass(struct viommu_dev *viommu);
+void viommu_config_changed(struct virtio_device *vdev);
+void viommu_config_init(struct viommu_dev *viommu);
 
 /* attach.c */
 int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to);
 int viommu_block_endpoint(struct viommu_endpoint *ep);
-int viommu_detach_endpoint(struct viommu_endpoint *ep);
-void viommu_forget_endpoint(struct viommu_endpoint *ep);
+void viommu_release_endpoint(struct viommu_endpoint *ep);
+void viommu_block_strays(struct viommu_dev *viommu);
+void viommu_withdraw_ids(struct viommu_dev *viommu);
+void viommu_return_ids(struct viommu_dev *viommu);
+void viommu_forget_domain(struct viommu_domain *vdomain);
+
+/* id.c */
+int viommu_get_ids(struct viommu_endpoint *ep, const struct iommu_fwspec *fwspec);
+void viommu_put_ids(struct viommu_endpoint *ep);
 
 /* domain.c */
 extern const struct iommu_domain_ops viommu_paging_ops;

@@ -19,9 +19,9 @@ static void domain_unbind(void *data)
 	struct domain_test *t = data;
 
 	while (t->vdomain.nr_endpoints) {
-		mutex_lock(&t->fake->viommu.attach_lock);
+		mutex_lock(&t->fake->viommu->attach_lock);
 		viommu_domain_leave(&t->vdomain);
-		mutex_unlock(&t->fake->viommu.attach_lock);
+		mutex_unlock(&t->fake->viommu->attach_lock);
 	}
 	viommu_domain_unbind(&t->vdomain);
 }
@@ -33,10 +33,10 @@ static int domain_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	test->priv = t;
 	t->fake = fake_device_create(test, 8);
-	t->fake->viommu.first_domain = FIRST_DOMAIN;
+	t->fake->viommu->first_domain = FIRST_DOMAIN;
 	viommu_domain_init(&t->vdomain);
 	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&t->vdomain,
-						    &t->fake->viommu));
+						    t->fake->viommu));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, domain_unbind,
 							   t));
 	return 0;
@@ -46,17 +46,17 @@ static int enter(struct domain_test *t)
 {
 	int err;
 
-	mutex_lock(&t->fake->viommu.attach_lock);
+	mutex_lock(&t->fake->viommu->attach_lock);
 	err = viommu_domain_enter(&t->vdomain);
-	mutex_unlock(&t->fake->viommu.attach_lock);
+	mutex_unlock(&t->fake->viommu->attach_lock);
 	return err;
 }
 
 static void leave(struct domain_test *t)
 {
-	mutex_lock(&t->fake->viommu.attach_lock);
+	mutex_lock(&t->fake->viommu->attach_lock);
 	viommu_domain_leave(&t->vdomain);
-	mutex_unlock(&t->fake->viommu.attach_lock);
+	mutex_unlock(&t->fake->viommu->attach_lock);
 }
 
 static int map_pages(struct domain_test *t, unsigned long iova, size_t pages,
@@ -307,7 +307,7 @@ static void domain_mmio(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, 0, enter(t));
 	KUNIT_EXPECT_EQ(test, 0, map_pages(t, IOVA, 1, RW | IOMMU_MMIO));
-	t->fake->viommu.map_flags |= VIRTIO_IOMMU_MAP_F_MMIO;
+	t->fake->viommu->map_flags |= VIRTIO_IOMMU_MAP_F_MMIO;
 	KUNIT_EXPECT_EQ(test, 0, map_pages(t, IOVA + PAGE_SIZE, 1,
 					   IOMMU_WRITE | IOMMU_MMIO));
 	KUNIT_EXPECT_EQ(test, 0, sync_map(t, IOVA, 2));
@@ -323,12 +323,12 @@ static void domain_ids(struct kunit *test)
 	struct viommu_domain other = {};
 
 	viommu_domain_init(&other);
-	t->fake->viommu.last_domain = FIRST_DOMAIN;
+	t->fake->viommu->last_domain = FIRST_DOMAIN;
 	KUNIT_EXPECT_EQ(test, t->vdomain.id, FIRST_DOMAIN);
 	KUNIT_EXPECT_EQ(test, -ENOSPC, viommu_domain_bind(&other,
-							  &t->fake->viommu));
-	t->fake->viommu.last_domain = FIRST_DOMAIN + 1;
-	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&other, &t->fake->viommu));
+							  t->fake->viommu));
+	t->fake->viommu->last_domain = FIRST_DOMAIN + 1;
+	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&other, t->fake->viommu));
 	KUNIT_EXPECT_EQ(test, other.id, FIRST_DOMAIN + 1);
 	viommu_domain_unbind(&other);
 }

@@ -5,13 +5,27 @@
  */
 #include <kunit/device.h>
 #include <kunit/resource.h>
+#include <linux/fwnode.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
 #include "fake_device.h"
 
 #define FAKE_RING_ALIGN	64
+
+/* It may outlive the test: device links are taken down when there is time. */
+struct fake_vdev {
+	struct virtio_device vdev;
+	struct fake_device *fake;
+};
+
+static struct fake_device *to_fake(struct virtio_device *vdev)
+{
+	return container_of(vdev, struct fake_vdev, vdev)->fake;
+}
 
 static void fake_read_request(struct fake_request *log, void *out)
 {
@@ -72,60 +86,92 @@ static void fake_read_request(struct fake_request *log, void *out)
 			log->last = U64_MAX;
 		break;
 	}
+	case VIRTIO_IOMMU_T_PROBE: {
+		struct virtio_iommu_req_probe *probe = out;
+
+		log->endpoint = le32_to_cpu(probe->endpoint);
+		break;
+	}
 	}
 }
 
 static u8 fake_status(struct fake_device *fake, struct fake_request *request)
 {
+	if (request->endpoint && request->endpoint == fake->unknown_endpoint)
+		return VIRTIO_IOMMU_S_NOENT;
 	if (request->type == VIRTIO_IOMMU_T_ATTACH &&
 	    fake->refuse_endpoint &&
 	    request->endpoint == fake->refuse_endpoint)
 		return VIRTIO_IOMMU_S_UNSUPP;
-	if (fake->unknown_endpoint &&
-	    request->endpoint == fake->unknown_endpoint)
-		return VIRTIO_IOMMU_S_NOENT;
 	return fake->status[request->type];
+}
+
+static void *fake_buffer(const struct vring_desc *desc)
+{
+	return phys_to_virt(le64_to_cpu((__force __le64)desc->addr));
+}
+
+/* The descriptor at the head of entry @slot of the available ring */
+static u16 fake_avail(const struct vring *vring, u16 slot)
+{
+	return le16_to_cpu((__force __le16)vring->avail->ring[slot % vring->num]);
+}
+
+static u16 fake_avail_idx(const struct vring *vring)
+{
+	return le16_to_cpu((__force __le16)vring->avail->idx);
+}
+
+static void fake_use(const struct vring *vring, u32 id, u32 len)
+{
+	u16 used = le16_to_cpu((__force __le16)vring->used->idx);
+	struct vring_used_elem *elem = &vring->used->ring[used % vring->num];
+
+	elem->id = (__force __virtio32)cpu_to_le32(id);
+	elem->len = (__force __virtio32)cpu_to_le32(len);
+	vring->used->idx = (__force __virtio16)cpu_to_le16(used + 1);
 }
 
 static void fake_answer(struct fake_device *fake, const struct vring *vring,
 			u16 slot)
 {
-	u16 id = le16_to_cpu((__force __le16)vring->avail->ring[slot % vring->num]);
+	u16 id = fake_avail(vring, slot);
 	struct vring_desc *out = &vring->desc[id];
 	struct vring_desc *in = &vring->desc[le16_to_cpu((__force __le16)out->next)];
 	u32 in_len = le32_to_cpu((__force __le32)in->len);
-	u16 used = le16_to_cpu((__force __le16)vring->used->idx);
-	struct vring_used_elem *elem = &vring->used->ring[used % vring->num];
 	struct virtio_iommu_req_tail *tail;
 	struct fake_request request = {};
 
-	fake_read_request(&request,
-			  phys_to_virt(le64_to_cpu((__force __le64)out->addr)));
+	fake_read_request(&request, fake_buffer(out));
 	if (fake->nr < FAKE_LOG_SIZE)
 		fake->log[fake->nr] = request;
 	fake->nr++;
 
-	tail = phys_to_virt(le64_to_cpu((__force __le64)in->addr)) + in_len -
-	       sizeof(*tail);
+	tail = fake_buffer(in) + in_len - sizeof(*tail);
 	if (!fake->no_status)
 		tail->status = fake_status(fake, &request);
+	if (request.type == VIRTIO_IOMMU_T_PROBE)
+		memcpy(fake_buffer(in), fake->properties,
+		       in_len - sizeof(*tail));
 
-	elem->id = (__force __virtio32)cpu_to_le32(fake->bad_id ? vring->num : id);
-	elem->len = (__force __virtio32)cpu_to_le32(fake->short_used ? 0 : in_len);
-	vring->used->idx = (__force __virtio16)cpu_to_le16(used + 1);
+	fake_use(vring, fake->bad_id ? vring->num : id,
+		 fake->short_used ? 0 : in_len);
 }
 
 static bool fake_notify(struct virtqueue *vq)
 {
-	struct fake_device *fake = container_of(vq->vdev, struct fake_device,
-						vdev);
+	struct fake_device *fake = to_fake(vq->vdev);
 	const struct vring *vring = virtqueue_get_vring(vq);
-	u16 i, idx = le16_to_cpu((__force __le16)vring->avail->idx);
+	u16 i, idx = fake_avail_idx(vring);
+
+	/* A buffer for events */
+	if (vq->index)
+		return true;
 
 	fake->notified++;
 	fake->disturbed |= !irqs_disabled();
-	if (spin_trylock(&fake->viommu.queue.lock))
-		spin_unlock(&fake->viommu.queue.lock);
+	if (spin_trylock(&fake->viommu->queue.lock))
+		spin_unlock(&fake->viommu->queue.lock);
 	else
 		fake->disturbed = true;
 	if (fake->mute)
@@ -141,30 +187,191 @@ static bool fake_notify(struct virtqueue *vq)
 	return true;
 }
 
-static void fake_get_config(struct virtio_device *vdev, unsigned int offset,
-			    void *buf, unsigned int len)
+static void fake_get(struct virtio_device *vdev, unsigned int offset, void *buf,
+		     unsigned int len)
 {
-	struct fake_device *fake = container_of(vdev, struct fake_device, vdev);
-	struct virtio_iommu_config config = { .bypass = fake->bypass };
-
-	memcpy(buf, (void *)&config + offset, len);
+	memcpy(buf, (void *)&to_fake(vdev)->config + offset, len);
 }
 
+static u8 fake_get_status(struct virtio_device *vdev)
+{
+	return to_fake(vdev)->device_status;
+}
+
+static void fake_reset(struct virtio_device *vdev)
+{
+	struct fake_device *fake = to_fake(vdev);
+
+	fake->device_status = 0;
+	fake->seen = 0;
+	fake->events = 0;
+	fake->resets++;
+}
+
+static u64 fake_get_features(struct virtio_device *vdev)
+{
+	return to_fake(vdev)->features;
+}
+
+static int fake_finalize_features(struct virtio_device *vdev)
+{
+	vring_transport_features(vdev);
+	return 0;
+}
+
+static const char *fake_bus_name(struct virtio_device *vdev)
+{
+	return dev_name(vdev->dev.parent);
+}
+
+static void fake_del_vqs(struct virtio_device *vdev)
+{
+	struct fake_device *fake = to_fake(vdev);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(fake->vqs); i++) {
+		if (fake->vqs[i])
+			vring_del_virtqueue(fake->vqs[i]);
+		fake->vqs[i] = NULL;
+	}
+}
+
+static int fake_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
+			 struct virtqueue *vqs[], struct virtqueue_info info[],
+			 struct irq_affinity *desc)
+{
+	struct fake_device *fake = to_fake(vdev);
+	int i;
+
+	if (fake->no_queues || nvqs != ARRAY_SIZE(fake->vqs))
+		return -EIO;
+
+	/* Before it probes any endpoint */
+	fake->viommu = vdev->priv;
+	for (i = 0; i < nvqs; i++) {
+		memset(fake->rings[i], 0, PAGE_SIZE);
+		vqs[i] = vring_new_virtqueue(i, fake->ring_size, FAKE_RING_ALIGN,
+					     vdev, true, false, fake->rings[i],
+					     fake_notify, info[i].callback,
+					     info[i].name);
+		if (!vqs[i]) {
+			fake_del_vqs(vdev);
+			return -ENOMEM;
+		}
+		fake->vqs[i] = vqs[i];
+	}
+	return 0;
+}
+
+static void fake_set_status(struct virtio_device *vdev, u8 status)
+{
+	const struct virtio_iommu_fault fault = {};
+	struct fake_device *fake = to_fake(vdev);
+
+	fake->device_status = status;
+	if (status & VIRTIO_CONFIG_S_DRIVER_OK)
+		for (; fake->early_faults; fake->early_faults--)
+			fake_device_fault(fake, &fault, sizeof(fault));
+}
+
+static const struct fwnode_operations fake_fwnode_ops;
+
 static const struct virtio_config_ops fake_config_ops = {
-	.get = fake_get_config,
+	.get = fake_get,
+	.get_status = fake_get_status,
+	.set_status = fake_set_status,
+	.reset = fake_reset,
+	.find_vqs = fake_find_vqs,
+	.del_vqs = fake_del_vqs,
+	.get_features = fake_get_features,
+	.finalize_features = fake_finalize_features,
+	.bus_name = fake_bus_name,
 };
 
-static void fake_device_destroy(void *data)
+static void fake_free_vdev(struct device *dev)
 {
-	struct fake_device *fake = data;
+	kfree(container_of(dev_to_virtio(dev), struct fake_vdev, vdev));
+}
 
-	if (fake->viommu.blocking.viommu)
-		viommu_domain_unbind(&fake->viommu.blocking);
-	viommu_queue_stop(&fake->viommu.queue);
-	vring_del_virtqueue(fake->viommu.queue.vq);
-	viommu_queue_destroy(&fake->viommu.queue);
-	xa_destroy(&fake->viommu.endpoints);
-	ida_destroy(&fake->viommu.domain_ids);
+static void fake_remove_vdev(void *vdev)
+{
+	unregister_virtio_device(vdev);
+}
+
+/**
+ * fake_device_alloc() - a device that the driver does not know yet
+ * @test: the test
+ * @ring_size: descriptors, two for each request
+ *
+ * Return: the device, with the features of the simplest one.
+ */
+struct fake_device *fake_device_alloc(struct kunit *test, unsigned int ring_size)
+{
+	struct fake_device *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
+	static atomic_t count = ATOMIC_INIT(0);
+	char name[16];
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, fake);
+	KUNIT_ASSERT_LE(test, vring_size(ring_size, FAKE_RING_ALIGN), PAGE_SIZE);
+	fake->ring_size = ring_size;
+	for (i = 0; i < ARRAY_SIZE(fake->rings); i++) {
+		fake->rings[i] = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, fake->rings[i]);
+	}
+
+	fake->features = BIT_ULL(VIRTIO_F_VERSION_1) |
+			 BIT_ULL(VIRTIO_IOMMU_F_MAP_UNMAP);
+	fake->config.page_size_mask = cpu_to_le64(PAGE_SIZE);
+	fake->config.probe_size = cpu_to_le32(FAKE_PROBE_SIZE);
+
+	fwnode_init(&fake->fwnode, &fake_fwnode_ops);
+	snprintf(name, sizeof(name), "viommu%d", atomic_inc_return(&count));
+	fake->parent = kunit_device_register(test, name);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fake->parent);
+	fake->parent->fwnode = &fake->fwnode;
+	return fake;
+}
+
+/**
+ * fake_device_register() - have the driver bind to the device
+ * @test: the test
+ * @fake: the device
+ *
+ * Return: 0, or -ENODEV if the driver did not.
+ */
+int fake_device_register(struct kunit *test, struct fake_device *fake)
+{
+	struct fake_vdev *fake_vdev = kzalloc(sizeof(*fake_vdev), GFP_KERNEL);
+	struct virtio_device *vdev;
+
+	KUNIT_ASSERT_NOT_NULL(test, fake_vdev);
+	fake_vdev->fake = fake;
+	vdev = &fake_vdev->vdev;
+	vdev->id.device = VIRTIO_ID_IOMMU;
+	vdev->id.vendor = 0x1af4;
+	vdev->config = &fake_config_ops;
+	vdev->dev.parent = fake->parent;
+	vdev->dev.release = fake_free_vdev;
+	KUNIT_ASSERT_EQ(test, 0, register_virtio_device(vdev));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   fake_remove_vdev,
+							   vdev));
+	fake->vdev = vdev;
+	if (!vdev->dev.driver)
+		return -ENODEV;
+	fake->viommu = vdev->priv;
+	return 0;
+}
+
+/**
+ * fake_device_unregister() - take the device away from the driver
+ * @test: the test
+ * @fake: the device
+ */
+void fake_device_unregister(struct kunit *test, struct fake_device *fake)
+{
+	kunit_release_action(test, fake_remove_vdev, fake->vdev);
 }
 
 /**
@@ -172,90 +379,16 @@ static void fake_device_destroy(void *data)
  * @test: the test
  * @ring_size: descriptors, two for each request
  *
- * Return: the device.
+ * Return: the device, which the driver has bound to.
  */
 struct fake_device *fake_device_create(struct kunit *test,
 				       unsigned int ring_size)
 {
-	struct fake_device *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
-	struct viommu_dev *viommu;
-	struct virtqueue *vq;
+	struct fake_device *fake = fake_device_alloc(test, ring_size);
 
-	KUNIT_ASSERT_NOT_NULL(test, fake);
-	fake->ring = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fake->ring);
-	KUNIT_ASSERT_LE(test, vring_size(ring_size, FAKE_RING_ALIGN), PAGE_SIZE);
-
-	viommu = &fake->viommu;
-	kref_init(&viommu->ref);
-	viommu->vdev = &fake->vdev;
-	viommu->dev = kunit_device_register(test, "viommu");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, viommu->dev);
-	ida_init(&viommu->domain_ids);
-	mutex_init(&viommu->probe_lock);
-	mutex_init(&viommu->attach_lock);
-	viommu_domain_init(&viommu->blocking);
-	xa_init_flags(&viommu->endpoints, XA_FLAGS_LOCK_IRQ);
-	viommu->last_domain = U32_MAX;
-	viommu->page_sizes = PAGE_SIZE;
-	viommu->map_flags = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
-
-	INIT_LIST_HEAD(&fake->vdev.vqs);
-	spin_lock_init(&fake->vdev.vqs_list_lock);
-	fake->vdev.config = &fake_config_ops;
-	__virtio_set_bit(&fake->vdev, VIRTIO_F_VERSION_1);
-	vq = vring_new_virtqueue(0, ring_size, FAKE_RING_ALIGN, &fake->vdev,
-				 true, false, fake->ring, fake_notify, NULL,
-				 "request");
-	KUNIT_ASSERT_NOT_NULL(test, vq);
-	KUNIT_ASSERT_EQ(test, 0, viommu_queue_init(&viommu->queue, vq,
-						   viommu->dev));
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
-							   fake_device_destroy,
-							   fake));
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
+	fake_device_forget(fake);
 	return fake;
-}
-
-/**
- * fake_endpoint_create() - an endpoint of the fake device
- * @test: the test
- * @fake: the device
- * @nr_ids: how many ids it has
- * @first_id: the first; the others follow
- *
- * Return: the endpoint.
- */
-struct viommu_endpoint *fake_endpoint_create(struct kunit *test,
-					     struct fake_device *fake, int nr_ids,
-					     u32 first_id)
-{
-	struct viommu_endpoint *ep = kunit_kzalloc(test, sizeof(*ep), GFP_KERNEL);
-	struct iommu_fwspec *fwspec;
-	struct dev_iommu *dev_iommu;
-	struct device *dev;
-	int i;
-
-	KUNIT_ASSERT_NOT_NULL(test, ep);
-	dev = kunit_kzalloc(test, sizeof(*dev), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, dev);
-	dev->init_name = "endpoint";
-	dev_iommu = kunit_kzalloc(test, sizeof(*dev_iommu), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, dev_iommu);
-	fwspec = kunit_kzalloc(test, struct_size(fwspec, ids, nr_ids),
-			       GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fwspec);
-
-	for (i = 0; i < nr_ids; i++)
-		fwspec->ids[i] = first_id + i;
-	fwspec->num_ids = nr_ids;
-	dev_iommu->fwspec = fwspec;
-	dev_iommu->priv = ep;
-	dev->iommu = dev_iommu;
-
-	ep->dev = dev;
-	ep->viommu = &fake->viommu;
-	INIT_LIST_HEAD(&ep->regions);
-	return ep;
 }
 
 /**
@@ -267,4 +400,137 @@ void fake_device_forget(struct fake_device *fake)
 	fake->notified = 0;
 	fake->nr = 0;
 	memset(fake->log, 0, sizeof(fake->log));
+}
+
+/**
+ * fake_device_fault() - have the device report a fault
+ * @fake: the device
+ * @fault: the report
+ * @len: how much of it the device says that it has written
+ */
+void fake_device_fault(struct fake_device *fake,
+		       const struct virtio_iommu_fault *fault, u32 len)
+{
+	const struct vring *vring = virtqueue_get_vring(fake->vqs[1]);
+	u16 id = fake_avail(vring, fake->events);
+	unsigned long flags;
+
+	if (fake->events == fake_avail_idx(vring))
+		return;
+
+	fake->events++;
+	memcpy(fake_buffer(&vring->desc[id]), fault, sizeof(*fault));
+	fake_use(vring, id, len);
+	local_irq_save(flags);
+	vring_interrupt(0, fake->vqs[1]);
+	local_irq_restore(flags);
+}
+
+/* What firmware would have said about an endpoint */
+static void fake_set_fwspec(struct kunit *test, struct device *dev,
+			    struct fake_device *fake, int nr_ids, u32 first_id)
+{
+	struct iommu_fwspec *fwspec;
+	int i;
+
+	dev->iommu = kzalloc(sizeof(*dev->iommu), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, dev->iommu);
+	mutex_init(&dev->iommu->lock);
+	fwspec = kzalloc(struct_size(fwspec, ids, nr_ids), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fwspec);
+	for (i = 0; i < nr_ids; i++)
+		fwspec->ids[i] = first_id + i;
+	fwspec->num_ids = nr_ids;
+	fwspec->iommu_fwnode = &fake->fwnode;
+	dev->iommu->fwspec = fwspec;
+}
+
+/**
+ * fake_endpoint_create() - an endpoint that only the driver knows
+ * @test: the test
+ * @fake: the device
+ * @nr_ids: how many ids it has
+ * @first_id: the first; the others follow
+ *
+ * Return: the endpoint. It has to be destroyed before the device.
+ */
+struct viommu_endpoint *fake_endpoint_create(struct kunit *test,
+					     struct fake_device *fake, int nr_ids,
+					     u32 first_id)
+{
+	struct viommu_endpoint *ep;
+	struct device *dev;
+
+	ep = kunit_kzalloc(test, struct_size(ep, ids, nr_ids), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ep);
+	dev = kunit_kzalloc(test, sizeof(*dev), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, dev);
+	dev->init_name = "endpoint";
+	fake_set_fwspec(test, dev, fake, nr_ids, first_id);
+	dev->iommu->priv = ep;
+
+	ep->dev = dev;
+	ep->viommu = fake->viommu;
+	INIT_LIST_HEAD(&ep->regions);
+	mutex_lock(&fake->viommu->attach_lock);
+	KUNIT_EXPECT_EQ(test, 0, viommu_get_ids(ep, dev->iommu->fwspec));
+	mutex_unlock(&fake->viommu->attach_lock);
+	return ep;
+}
+
+/**
+ * fake_endpoint_destroy() - have the driver forget an endpoint
+ * @ep: the endpoint
+ */
+void fake_endpoint_destroy(struct viommu_endpoint *ep)
+{
+	struct dev_iommu *dev_iommu = ep->dev->iommu;
+
+	mutex_lock(&ep->viommu->attach_lock);
+	viommu_release_endpoint(ep);
+	viommu_put_ids(ep);
+	mutex_unlock(&ep->viommu->attach_lock);
+
+	kfree(dev_iommu->fwspec);
+	kfree(dev_iommu);
+}
+
+static void fake_endpoint_remove(void *pdev)
+{
+	platform_device_unregister(pdev);
+}
+
+/**
+ * fake_endpoint_add() - an endpoint that the IOMMU core takes to the driver
+ * @test: the test
+ * @fake: the device
+ * @nr_ids: how many ids it has
+ * @first_id: the first; the others follow
+ *
+ * Return: the endpoint's device.
+ */
+struct platform_device *fake_endpoint_add(struct kunit *test,
+					  struct fake_device *fake, int nr_ids,
+					  u32 first_id)
+{
+	struct platform_device *pdev;
+
+	pdev = platform_device_alloc("viommu-endpoint", PLATFORM_DEVID_AUTO);
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	fake_set_fwspec(test, &pdev->dev, fake, nr_ids, first_id);
+	KUNIT_ASSERT_EQ(test, 0, platform_device_add(pdev));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   fake_endpoint_remove,
+							   pdev));
+	return pdev;
+}
+
+/**
+ * fake_endpoint_unplug() - take an endpoint from the IOMMU core
+ * @test: the test
+ * @pdev: the endpoint's device
+ */
+void fake_endpoint_unplug(struct kunit *test, struct platform_device *pdev)
+{
+	kunit_release_action(test, fake_endpoint_remove, pdev);
 }

@@ -10,7 +10,7 @@
 /* Submit DETACHes of endpoints 0, 1, 2, ... */
 static int submit(struct fake_device *fake, struct viommu_batch *batch, int nr)
 {
-	struct viommu_queue *queue = &fake->viommu.queue;
+	struct viommu_queue *queue = &fake->viommu->queue;
 	struct viommu_request *req;
 	unsigned long flags;
 	int i, err = 0;
@@ -31,7 +31,7 @@ static int submit(struct fake_device *fake, struct viommu_batch *batch, int nr)
 
 static size_t nr_free(struct fake_device *fake)
 {
-	return list_count_nodes(&fake->viommu.queue.free);
+	return list_count_nodes(&fake->viommu->queue.free);
 }
 
 static int request_init(struct kunit *test)
@@ -46,7 +46,7 @@ static void request_nothing(struct kunit *test)
 	struct viommu_batch batch;
 
 	viommu_batch_init(&batch);
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu.queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 0, fake->notified);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, nr_free(fake));
 }
@@ -60,7 +60,7 @@ static void request_one_notification(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, NR_REQUESTS));
 	KUNIT_EXPECT_EQ(test, 0, fake->notified);
 	KUNIT_EXPECT_EQ(test, 0, nr_free(fake));
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu.queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
 	KUNIT_EXPECT_FALSE(test, fake->disturbed);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, fake->nr);
@@ -76,7 +76,7 @@ static void request_full(struct kunit *test)
 
 	viommu_batch_init(&batch);
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 7));
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu.queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 7, fake->nr);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, nr_free(fake));
 	for (i = 0; i < 7; i++)
@@ -86,7 +86,7 @@ static void request_full(struct kunit *test)
 static void request_put(struct kunit *test)
 {
 	struct fake_device *fake = test->priv;
-	struct viommu_queue *queue = &fake->viommu.queue;
+	struct viommu_queue *queue = &fake->viommu->queue;
 	struct viommu_request *req;
 	unsigned long flags;
 
@@ -112,10 +112,10 @@ static void request_two_streams(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &first, 1));
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &second, 1));
 	KUNIT_EXPECT_EQ(test, -ENOENT,
-			viommu_batch_wait(&fake->viommu.queue, &second));
+			viommu_batch_wait(&fake->viommu->queue, &second));
 	KUNIT_EXPECT_EQ(test, -ENOENT, first.err);
 	KUNIT_EXPECT_EQ(test, -ENOENT,
-			viommu_batch_wait(&fake->viommu.queue, &first));
+			viommu_batch_wait(&fake->viommu->queue, &first));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
 }
 
@@ -145,7 +145,7 @@ static void request_status(struct kunit *test)
 		viommu_batch_init(&batch);
 		KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 1));
 		KUNIT_EXPECT_EQ_MSG(test, errors[i],
-				    viommu_batch_wait(&fake->viommu.queue,
+				    viommu_batch_wait(&fake->viommu->queue,
 						      &batch),
 				    "status %d", i);
 	}
@@ -159,11 +159,11 @@ static void request_no_status(struct kunit *test)
 	/* What was left by the request before is no status of this one. */
 	viommu_batch_init(&batch);
 	submit(fake, &batch, NR_REQUESTS);
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu.queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
 	fake->no_status = true;
 	submit(fake, &batch, 1);
 	KUNIT_EXPECT_EQ(test, -EIO,
-			viommu_batch_wait(&fake->viommu.queue, &batch));
+			viommu_batch_wait(&fake->viommu->queue, &batch));
 }
 
 static void request_short_used(struct kunit *test)
@@ -175,8 +175,8 @@ static void request_short_used(struct kunit *test)
 	viommu_batch_init(&batch);
 	submit(fake, &batch, 1);
 	KUNIT_EXPECT_EQ(test, -EIO,
-			viommu_batch_wait(&fake->viommu.queue, &batch));
-	KUNIT_EXPECT_EQ(test, 0, fake->viommu.queue.dead);
+			viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, fake->viommu->queue.dead);
 }
 
 /* All that is in flight fails, and all that comes. */
@@ -190,7 +190,7 @@ static void expect_dead(struct kunit *test, int err)
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 1));
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &other, 1));
 	KUNIT_EXPECT_EQ(test, err,
-			viommu_batch_wait(&fake->viommu.queue, &batch));
+			viommu_batch_wait(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, err, other.err);
 	KUNIT_EXPECT_EQ(test, err, submit(fake, &batch, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
@@ -209,7 +209,7 @@ static void request_timeout(struct kunit *test)
 	struct fake_device *fake = test->priv;
 
 	fake->mute = true;
-	fake->viommu.queue.timeout_ns = 10 * NSEC_PER_MSEC;
+	fake->viommu->queue.timeout_ns = 10 * NSEC_PER_MSEC;
 	expect_dead(test, -EIO);
 }
 
@@ -220,11 +220,11 @@ static void request_timeout_full(struct kunit *test)
 	struct viommu_batch batch;
 
 	fake->mute = true;
-	fake->viommu.queue.timeout_ns = 10 * NSEC_PER_MSEC;
+	fake->viommu->queue.timeout_ns = 10 * NSEC_PER_MSEC;
 	viommu_batch_init(&batch);
 	KUNIT_EXPECT_EQ(test, -EIO, submit(fake, &batch, NR_REQUESTS + 1));
 	KUNIT_EXPECT_EQ(test, -EIO,
-			viommu_batch_wait(&fake->viommu.queue, &batch));
+			viommu_batch_wait(&fake->viommu->queue, &batch));
 }
 
 static void request_removed(struct kunit *test)
@@ -234,7 +234,7 @@ static void request_removed(struct kunit *test)
 
 	viommu_batch_init(&batch);
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 1));
-	viommu_queue_stop(&fake->viommu.queue);
+	viommu_queue_stop(&fake->viommu->queue);
 	KUNIT_EXPECT_EQ(test, -ENODEV, batch.err);
 	KUNIT_EXPECT_EQ(test, -ENODEV, submit(fake, &batch, 1));
 	KUNIT_EXPECT_EQ(test, 0, fake->notified);

@@ -26,9 +26,8 @@ static void table_domain_clean(void *data)
 {
 	struct table_domain_test *t = data;
 
-	mutex_lock(&t->fake->viommu.attach_lock);
-	viommu_forget_endpoint(t->ep);
-	mutex_unlock(&t->fake->viommu.attach_lock);
+	if (t->ep)
+		fake_endpoint_destroy(t->ep);
 	t->domain->ops->free(t->domain);
 }
 
@@ -39,7 +38,6 @@ static int table_domain_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	test->priv = t;
 	t->fake = fake_device_create(test, 8);
-	t->fake->viommu.geometry.aperture_end = ULONG_MAX;
 	t->ep = fake_endpoint_create(test, t->fake, 1, ID);
 	t->ep->table_caps = (struct viommu_table_caps) {
 		.format = true, .sizes = SZ_4K | SZ_2M | SZ_1G,
@@ -238,9 +236,9 @@ static void table_domain_offline(struct kunit *test)
 	struct iommu_iotlb_gather gather;
 
 	attach(test, true);
-	mutex_lock(&t->fake->viommu.attach_lock);
-	viommu_forget_endpoint(t->ep);
-	mutex_unlock(&t->fake->viommu.attach_lock);
+	fake_endpoint_destroy(t->ep);
+	t->ep = NULL;
+	fake_device_forget(t->fake);
 	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA, 512));
 	iommu_iotlb_gather_init(&gather);
 	KUNIT_EXPECT_EQ(test, 512, unmap(t, IOVA, 512, &gather));
