@@ -6,6 +6,7 @@
  */
 #include <linux/dma-map-ops.h>
 #include <linux/module.h>
+#include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -317,6 +318,8 @@ static struct virtio_driver viommu_driver = {
 	.probe = viommu_probe,
 	.remove = viommu_remove,
 	.config_changed = viommu_config_changed,
+	.freeze = pm_sleep_ptr(viommu_freeze),
+	.restore = pm_sleep_ptr(viommu_restore),
 };
 
 static int __init viommu_init(void)

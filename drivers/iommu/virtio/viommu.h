@@ -195,6 +195,10 @@ void viommu_read_bypass(struct viommu_dev *viommu);
 void viommu_config_changed(struct virtio_device *vdev);
 void viommu_config_init(struct viommu_dev *viommu);
 
+/* power.c */
+int viommu_freeze(struct virtio_device *vdev);
+int viommu_restore(struct virtio_device *vdev);
+
 /* attach.c */
 int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to);
 int viommu_block_endpoint(struct viommu_endpoint *ep);
