@@ -127,9 +127,11 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 	 * The endpoint does DMA until its driver has let go of it, so that comes
 	 * before this device is suspended, shut down or unbound. Without the link
 	 * devices are taken in the order of their age, and this one is the
-	 * youngest. Whichever of the two goes first takes the link along.
+	 * youngest. Whichever of the two goes first takes the link along;
+	 * DL_FLAG_AUTOREMOVE_SUPPLIER would, too, but the driver core still uses a
+	 * link after it has removed it for that.
 	 */
-	if (!device_link_add(dev, viommu->dev, DL_FLAG_AUTOREMOVE_SUPPLIER))
+	if (!device_link_add(dev, viommu->dev, 0))
 		dev_warn(dev, "may lose its mappings at suspend and shutdown\n");
 
 	dev_iommu_priv_set(dev, ep);
