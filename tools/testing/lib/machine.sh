@@ -6,7 +6,8 @@
 # to say comes down a serial line of its own, where no kernel message gets, and
 # is complete if the last line is this run's nonce.
 #
-# Needs: TOP, ktap_*.
+# Needs: TOP, ktap_*. With COVERAGE, a directory, the modules count which of their lines
+# run, and the counts end up there.
 
 machine_prepare()
 {
@@ -14,7 +15,11 @@ machine_prepare()
 
 	KERNEL=$("$provision" testkernel) || return
 	QEMU=$("$provision" qemu) || return
-	MODULES=$("$provision" testmodules) || return
+	if [ -n "${COVERAGE-}" ]; then
+		MODULES=$("$provision" covmodules) || return
+	else
+		MODULES=$("$provision" testmodules) || return
+	fi
 	WORK=$(mktemp -d)
 	NONCE=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 	mkdir -p "$WORK/root"/{bin,lib,proc,sys,dev}
@@ -42,6 +47,10 @@ machine_boot()
 			nonce=$NONCE $append" \
 		"$@" < /dev/null > "$WORK/qemu" 2>&1 || true
 	tr -d '\r' < "$WORK/raw" > "$WORK/verdict"
+	if [ -n "${COVERAGE-}" ]; then
+		sed -n 's/^gcov //p' "$WORK/verdict" | base64 -d |
+			tar -xz -C "$COVERAGE"
+	fi
 }
 
 # machine_finish NAME: a last result, whether the machine came to its end.

@@ -268,6 +268,24 @@ build_testmodules()
 	rm -rf "$tmp/tree"
 }
 
+inputs_covmodules()
+{
+	inputs_testmodules
+}
+
+# The same again, counting the lines that run. gcov needs the tree.
+build_covmodules()
+{
+	local tmp=$1 kernel
+
+	kernel=$("$0" testkernel)
+	kbuild_copy "$tmp/tree"
+	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" \
+		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y CONFIG_VHOST_IOMMU_KUNIT_TEST=y \
+		GCOV_PROFILE=y
+	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
+}
+
 TESTKERNEL_CONFIG=$TOP/tools/testing/kunit/kernel.config
 
 inputs_testkernel()
