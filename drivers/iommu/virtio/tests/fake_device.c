@@ -150,6 +150,7 @@ static void fake_answer(struct fake_device *fake, const struct vring *vring,
 	tail = fake_buffer(in) + in_len - sizeof(*tail);
 	if (!fake->no_status)
 		tail->status = fake_status(fake, &request);
+	memset(tail->reserved, 0xff, sizeof(tail->reserved));
 	if (request.type == VIRTIO_IOMMU_T_PROBE)
 		memcpy(fake_buffer(in), fake->properties,
 		       in_len - sizeof(*tail));

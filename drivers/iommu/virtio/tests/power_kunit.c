@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kunit/resource.h>
 #include <kunit/test.h>
+#include <linux/sizes.h>
 #include <linux/virtio_config.h>
 
+#include "../table.h"
 #include "fake_device.h"
 
 #define ID	0x100
@@ -148,6 +150,35 @@ static void power_bypass_domain(struct kunit *test)
 	expect_request(test, 0, VIRTIO_IOMMU_T_ATTACH, t->first.id, ID);
 	KUNIT_EXPECT_EQ(test, t->fake->log[0].flags,
 			VIRTIO_IOMMU_ATTACH_F_BYPASS);
+}
+
+/* Page tables are in memory all the time, and change there. */
+static void power_table_domain(struct kunit *test)
+{
+	struct power_test *t = test->priv;
+	struct iommu_domain *domain;
+	size_t mapped;
+
+	t->ep->table_caps = (struct viommu_table_caps) {
+		.format = true, .sizes = SZ_4K, .last = VIOMMU_TABLE_LAST,
+		.output_bits = 52,
+	};
+	domain = viommu_domain_alloc_table(t->ep);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_EXPECT_EQ(test, 0, viommu_attach_table(domain, t->ep->dev));
+	freeze(test);
+	fake_device_forget(t->fake);
+	KUNIT_EXPECT_EQ(test, 0, domain->ops->map_pages(domain, IOVA, PHYS, SZ_4K,
+							1, IOMMU_READ,
+							GFP_KERNEL, &mapped));
+	domain->ops->flush_iotlb_all(domain);
+	KUNIT_EXPECT_EQ(test, 0, t->fake->nr);
+	restore(test, 0);
+	KUNIT_EXPECT_EQ(test, 1, t->fake->nr);
+	KUNIT_EXPECT_EQ(test, t->fake->log[0].type, VIRTIO_IOMMU_T_ATTACH_TABLE);
+	KUNIT_EXPECT_EQ(test, t->fake->log[0].endpoint, ID);
+	KUNIT_EXPECT_EQ(test, 0, move(t, t->ep, &t->first));
+	domain->ops->free(domain);
 }
 
 /* What is mapped, unmapped and moved in between is what comes back. */
@@ -304,6 +335,7 @@ static void power_bypass_on(struct kunit *test)
 static struct kunit_case power_cases[] = {
 	KUNIT_CASE(power_comes_back),
 	KUNIT_CASE(power_bypass_domain),
+	KUNIT_CASE(power_table_domain),
 	KUNIT_CASE(power_changes_while_frozen),
 	KUNIT_CASE(power_finishes),
 	KUNIT_CASE(power_refused),

@@ -50,6 +50,8 @@ static void put_region(struct property_test *t, u8 subtype, u64 start, u64 last)
 
 	put(t, VIRTIO_IOMMU_PROBE_T_RESV_MEM, sizeof(*mem) - sizeof(mem->head));
 	mem->subtype = subtype;
+	/* Whatever that will mean one day */
+	memset(mem->reserved, 0xff, sizeof(mem->reserved));
 	mem->start = cpu_to_le64(start);
 	mem->end = cpu_to_le64(last);
 }
