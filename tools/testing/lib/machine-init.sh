@@ -49,9 +49,13 @@ no_leaks()
 	[ ! -s /leaks ]
 }
 
+# If not, what has turned it off is in the log.
 lockdep_is_on()
 {
-	grep -q 'debug_locks: *1' /proc/lockdep_stats
+	grep -q 'debug_locks: *1' /proc/lockdep_stats && return
+	dmesg | grep -m 1 -A 80 -E '(WARNING|BUG|INFO|DEBUG_LOCKS).*' |
+		sed 's/^/# /' >&3
+	return 1
 }
 
 # What modules that count their lines have counted, as lines of base64.
