@@ -111,18 +111,32 @@ static void domain_put(struct vhost_iommu_domain *domain)
 		domain_destroy(domain);
 }
 
-/* The devices of a group share a domain, whichever it is. */
+/*
+ * The devices of a group share a domain, whichever it is. A guest that moves a group
+ * has to move one device after the other: when all of them are in one domain, the
+ * first may go to another one, and the rest to either of the two. The group reaches
+ * nothing until they agree again.
+ */
 static bool group_allows(const struct vhost_iommu_ep *ep,
 			 const struct vhost_iommu_domain *domain)
 {
+	bool elsewhere = false, joins = false, moving = false;
 	const struct vhost_iommu_ep *other;
 
-	if (!ep->group)
+	/* A state may have been saved half way. */
+	if (!ep->group || ep->vi->restore)
 		return true;
-	list_for_each_entry(other, &ep->group->endpoints, group_list)
-		if (other != ep && other->domain && other->domain != domain)
-			return false;
-	return true;
+	list_for_each_entry(other, &ep->group->endpoints, group_list) {
+		if (other == ep || !other->domain)
+			continue;
+		if (other->domain == domain)
+			joins = true;
+		else
+			elsewhere = true;
+		if (other->domain != ep->domain)
+			moving = true;
+	}
+	return !elsewhere || joins || !moving;
 }
 
 /* Is anything mapped where the endpoint can have nothing? */
@@ -216,8 +230,8 @@ static void assert_s2_write(struct vhost_iommu *vi)
  *
  * Return: VIRTIO_IOMMU_S_OK; _INVAL if the domain is of another kind; _RANGE for the
  * domain's number; _NOENT for the endpoint; _UNSUPP if its group is in another
- * domain, the domain has mappings in its reserved regions, or its hardware cannot;
- * _NOMEM.
+ * domain and not on its way to this one, the domain has mappings in its reserved
+ * regions, or its hardware cannot; _NOMEM.
  */
 u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 			     bool bypass, u64 root)

@@ -324,15 +324,21 @@ void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
 		free_class(s2, class);
 }
 
-/* Where a group belongs; NULL for nowhere. */
+/* Where a group belongs; NULL for nowhere, also while it is moved (domain.c). */
 static struct iommu_domain *group_target(struct vhost_iommu_group *group)
 {
-	struct vhost_iommu_ep *ep;
+	struct vhost_iommu_ep *ep, *first = NULL;
 
-	list_for_each_entry(ep, &group->endpoints, group_list)
-		if (ep->domain)
-			return ep->hwdom ? ep->hwdom->domain :
-					   group->class->domain;
+	list_for_each_entry(ep, &group->endpoints, group_list) {
+		if (!ep->domain)
+			continue;
+		if (first && ep->domain != first->domain)
+			return NULL;
+		first = ep;
+	}
+	if (first)
+		return first->hwdom ? first->hwdom->domain :
+				      group->class->domain;
 
 	if (group->owner && group->owner->config.bypass)
 		return group->class->domain;

@@ -28,10 +28,11 @@ struct edu {
 	volatile char		*bar;
 };
 
-static inline int edu_open_group(struct edu *edu)
+/* The group of the device that the environment names in @variable. */
+static inline int edu_open_group_of(struct edu *edu, const char *variable)
 {
 	char path[PATH_MAX], group[PATH_MAX];
-	const char *name = getenv("EDU");
+	const char *name = getenv(variable);
 	ssize_t len;
 
 	if (!name)
@@ -44,8 +45,13 @@ static inline int edu_open_group(struct edu *edu)
 	group[len] = 0;
 	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(group, '/'));
 	edu->group = open(path, O_RDWR);
+	return edu->group < 0 ? -1 : 0;
+}
+
+static inline int edu_open_group(struct edu *edu)
+{
 	edu->container = open("/dev/vfio/vfio", O_RDWR);
-	return edu->group < 0 || edu->container < 0 ? -1 : 0;
+	return edu->container < 0 ? -1 : edu_open_group_of(edu, "EDU");
 }
 
 /* The group to a container, and the container to an IOMMU driver. */
@@ -126,6 +132,31 @@ static inline int edu_create(struct edu *edu, struct vm *vm, __u32 id)
 		      VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE) ||
 	       edu_open_device(edu) || edu_add_endpoint(edu, vm, id) ||
 	       vm_run(vm, 1);
+}
+
+/* One more device in the container of @first: of another group, or of the same. */
+static inline int edu_join(struct edu *edu, struct edu *first,
+			   const char *variable)
+{
+	edu->container = first->container;
+	return edu_open_group_of(edu, variable) ||
+	       ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &edu->container) ||
+	       edu_open_device(edu);
+}
+
+static inline int edu_join_group(struct edu *edu, struct edu *first,
+				 const char *variable)
+{
+	edu->container = first->container;
+	edu->group = first->group;
+	snprintf(edu->name, sizeof(edu->name), "%s", getenv(variable));
+	return edu_open_device(edu);
+}
+
+static inline void edu_close_device(struct edu *edu)
+{
+	munmap((void *)edu->bar, EDU_BAR_SIZE);
+	close(edu->device);
 }
 
 static inline void edu_close(struct edu *edu)
