@@ -9,6 +9,7 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/vfio.h>
 
 #include "domain.h"
 #include "endpoint.h"
@@ -192,17 +193,32 @@ static int bind_device(struct vhost_iommu_ep *ep, struct file *group_file,
 	group->owner = ep->vi;
 	dev->endpoint = ep;
 	ep->device = dev;
+	vhost_iommu_ep_watch(ep, dev->vdev->dev);
 	ep->group = group;
 	list_add_tail(&ep->group_list, &group->endpoints);
 	return 0;
+}
+
+/**
+ * vhost_iommu_ep_forget_device() - a VFIO device is closed, or its endpoint removed
+ * @dev: the device
+ */
+void vhost_iommu_ep_forget_device(struct vhost_iommu_device *dev)
+{
+	struct vhost_iommu_ep *ep = dev->endpoint;
+
+	if (!ep)
+		return;
+	vhost_iommu_ep_unwatch(ep);
+	ep->device = NULL;
+	dev->endpoint = NULL;
 }
 
 /* Undo bind_device(). */
 static void unbind_device(struct vhost_iommu_ep *ep)
 {
 	if (ep->device)
-		ep->device->endpoint = NULL;
-	ep->device = NULL;
+		vhost_iommu_ep_forget_device(ep->device);
 	if (!ep->group)
 		return;
 	list_del_init(&ep->group_list);
@@ -319,6 +335,7 @@ int vhost_iommu_ep_add(struct vhost_iommu *vi,
 	ep->notify = arg->flags & VHOST_IOMMU_ENDPOINT_NOTIFY;
 	INIT_LIST_HEAD(&ep->domain_list);
 	INIT_LIST_HEAD(&ep->group_list);
+	INIT_LIST_HEAD(&ep->watch_list);
 
 	/* The number is taken first: after the device is bound nothing fails. */
 	ret = xa_insert(&vi->endpoints, ep->id, ep, GFP_KERNEL_ACCOUNT);
@@ -445,17 +462,6 @@ int vhost_iommu_ep_set_bypass(struct vhost_iommu *vi, bool bypass)
 	}
 	vhost_iommu_unlock_s2(vi);
 	return ret;
-}
-
-/**
- * vhost_iommu_ep_forget_device() - a VFIO device is being closed
- * @dev: the device
- */
-void vhost_iommu_ep_forget_device(struct vhost_iommu_device *dev)
-{
-	if (dev->endpoint)
-		dev->endpoint->device = NULL;
-	dev->endpoint = NULL;
 }
 
 /*

@@ -8,6 +8,7 @@
 
 #include "region.h"
 
+struct device;
 struct vhost_iommu;
 struct vhost_iommu_device;
 struct vhost_iommu_domain;
@@ -28,6 +29,9 @@ struct vhost_iommu_hwdom;
  * @group: of an assigned endpoint; NULL once VFIO took the group away; s2.lock
  * @device: of an assigned endpoint; NULL once the VFIO device was closed; s2.lock
  * @hwdom: the part of @domain that @group uses; NULL in bypass; s2.lock
+ * @watch_list: entry in the list of those whose faults are reported; watch_lock in
+ *	hwfault.c
+ * @dev: of @device, while in that list; watch_lock
  */
 struct vhost_iommu_ep {
 	struct vhost_iommu		*vi;
@@ -43,6 +47,9 @@ struct vhost_iommu_ep {
 	struct vhost_iommu_group	*group;
 	struct vhost_iommu_device	*device;
 	struct vhost_iommu_hwdom	*hwdom;
+
+	struct list_head		watch_list;
+	struct device			*dev;
 };
 
 void vhost_iommu_lock_s2(struct vhost_iommu *vi);
@@ -57,5 +64,9 @@ void vhost_iommu_ep_detach_all(struct vhost_iommu *vi);
 int vhost_iommu_ep_set_bypass(struct vhost_iommu *vi, bool bypass);
 int vhost_iommu_ep_translate(struct vhost_iommu *vi,
 			     struct vhost_iommu_translate *tr);
+
+/* hwfault.c */
+void vhost_iommu_ep_watch(struct vhost_iommu_ep *ep, struct device *dev);
+void vhost_iommu_ep_unwatch(struct vhost_iommu_ep *ep);
 
 #endif /* _VHOST_IOMMU_ENDPOINT_H */

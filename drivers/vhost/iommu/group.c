@@ -44,9 +44,14 @@ vhost_iommu_group_alloc_domain(struct vhost_iommu_group *group)
 
 	iommu_group_for_each_dev(group->iommu_group, &domain,
 				 alloc_domain_for_dev);
-	if (IS_ERR(domain) || !group->has_msi_base)
+	if (IS_ERR(domain))
 		return domain;
+	if (!group->has_msi_base) {
+		vhost_iommu_handle_hw_faults(domain);
+		return domain;
+	}
 
+	/* A domain has room for a software MSI window or a fault handler. */
 	ret = iommu_get_msi_cookie(domain, group->msi_base);
 	if (ret) {
 		iommu_domain_free(domain);

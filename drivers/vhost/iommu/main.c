@@ -112,13 +112,11 @@ static int vhost_iommu_release(struct inode *inode, struct file *file)
 	}
 	mutex_lock(&vi->lock);
 	vhost_iommu_stop(vi);
-	mutex_unlock(&vi->lock);
-	vhost_iommu_stop_worker(vi);
-
-	mutex_lock(&vi->lock);
 	vhost_iommu_give_up_state(vi);
 	vhost_iommu_ep_remove_all(vi);
 	mutex_unlock(&vi->lock);
+	/* Without endpoints there are no faults, which wake the worker. */
+	vhost_iommu_stop_worker(vi);
 
 	if (vi->s2)
 		vhost_iommu_s2_put(vi->s2);

@@ -151,6 +151,9 @@ vhost_iommu_group_alloc_domain(struct vhost_iommu_group *group);
 int vhost_iommu_group_update(struct vhost_iommu_group *group);
 void vhost_iommu_group_block(struct vhost_iommu_group *group);
 
+/* hwfault.c */
+void vhost_iommu_handle_hw_faults(struct iommu_domain *domain);
+
 /* vfio.c */
 int vhost_iommu_vfio_register(void);
 void vhost_iommu_vfio_unregister(void);

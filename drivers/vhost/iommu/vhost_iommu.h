@@ -28,6 +28,7 @@
  *				from another instance or from VFIO, sees them still.
  *	vhost_iommu_registry	which instances and stage 2s exist
  *	mmap_lock		taken to pin memory and by accesses to guest memory
+ *	watch_lock		a spinlock; which device is which endpoint, for faults
  *	vhost_iommu.fault_lock	a spinlock; faults on their way to the event queue
  */
 #ifndef _VHOST_IOMMU_H
