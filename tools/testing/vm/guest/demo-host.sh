@@ -70,7 +70,7 @@ account()
 {
 	local name kernel qemu all_kernel=0 all_qemu=0
 
-	for name in attach detach map unmap probe; do
+	for name in attach detach map unmap probe attach_table invalidate; do
 		qemu=$(guest_requests $name)
 		kernel=0
 		[ "$VHOST" = off ] || kernel=$(stat_of $name)
@@ -87,6 +87,13 @@ account()
 			"$all_kernel requests" [ $all_kernel -gt 100 ]
 		check "host: QEMU handled none of them" "$all_qemu requests" \
 			[ $all_qemu = 0 ]
+		case $GUEST_IOMMU in *page-tables=on*)
+			check "host: the disk is behind a table of the guest's" \
+				"$(stat_of attach_table) requests" \
+				[ "$(stat_of attach_table)" -gt 0 ]
+			check "host: the guest maps without a request to map" \
+				"$(stat_of map) requests" [ "$(stat_of map)" = 0 ]
+		esac
 	else
 		check "host: QEMU handled the guest's requests" \
 			"$all_qemu requests" [ $all_qemu -gt 100 ]
