@@ -351,10 +351,8 @@ u64 viommu_table_phys(struct viommu_table *table, u64 iova)
  * If there are any, the device has to be told that not only leaves have changed.
  * When it has invalidated, they go to viommu_table_free_parked(), and if it could
  * not, to viommu_table_return_parked().
- *
- * Return: whether there are any.
  */
-bool viommu_table_take_parked(struct viommu_table *table, u64 start, u64 last,
+void viommu_table_take_parked(struct viommu_table *table, u64 start, u64 last,
 			      struct list_head *taken)
 {
 	struct viommu_parked *parked, *next;
@@ -365,7 +363,6 @@ bool viommu_table_take_parked(struct viommu_table *table, u64 start, u64 last,
 		if (parked->start >= start && parked->last <= last)
 			list_move_tail(&parked->node, taken);
 	spin_unlock_irqrestore(&table->lock, flags);
-	return !list_empty(taken);
 }
 
 /**

@@ -43,7 +43,7 @@ int viommu_table_map(struct viommu_table *table, u64 iova, u64 phys,
 size_t viommu_table_unmap(struct viommu_table *table, u64 iova, u64 size);
 u64 viommu_table_phys(struct viommu_table *table, u64 iova);
 
-bool viommu_table_take_parked(struct viommu_table *table, u64 start, u64 last,
+void viommu_table_take_parked(struct viommu_table *table, u64 start, u64 last,
 			      struct list_head *taken);
 void viommu_table_return_parked(struct viommu_table *table,
 				struct list_head *taken);

@@ -155,21 +155,21 @@ out_unlock:
 
 /*
  * Invalidate a range, if it is @needed or if tables wait to be freed, which can be done
- * afterwards.
+ * afterwards. @leaf: apart from those, nothing but leaves has changed.
  */
 static int viommu_table_sync(struct viommu_domain *vdomain, u64 start, u64 last,
-			     bool needed)
+			     bool needed, bool leaf)
 {
 	struct viommu_table *table = vdomain->table;
 	LIST_HEAD(parked);
-	bool leaf;
 	int err;
 
-	leaf = list_empty_careful(&table->parked) ||
-	       !viommu_table_take_parked(table, start, last, &parked);
-	if (!needed && leaf)
+	if (!list_empty_careful(&table->parked))
+		viommu_table_take_parked(table, start, last, &parked);
+	if (!needed && list_empty(&parked))
 		return 0;
-	err = viommu_send_invalidate(vdomain, start, last, leaf);
+	err = viommu_send_invalidate(vdomain, start, last,
+				     leaf && list_empty(&parked));
 	if (err)
 		viommu_table_return_parked(table, &parked);
 	else
@@ -193,10 +193,13 @@ static int viommu_table_sync_map(struct iommu_domain *domain,
 {
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 
-	/* Entries come before what the driver tells its device about them. */
+	/*
+	 * Entries come before what the driver tells its device about them. Some may
+	 * lead to new tables.
+	 */
 	wmb();
 	return viommu_table_sync(vdomain, iova, iova + size - 1,
-				 READ_ONCE(vdomain->table_negative));
+				 READ_ONCE(vdomain->table_negative), false);
 }
 
 static size_t viommu_table_unmap_pages(struct iommu_domain *domain,
@@ -216,7 +219,7 @@ static size_t viommu_table_unmap_pages(struct iommu_domain *domain,
 static void viommu_table_sync_unmap(struct viommu_domain *vdomain, u64 start,
 				    u64 last)
 {
-	int err = viommu_table_sync(vdomain, start, last, true);
+	int err = viommu_table_sync(vdomain, start, last, true, true);
 
 	/* A device that is gone has nothing. */
 	if (err && err != -ENODEV)
@@ -285,7 +288,7 @@ int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
 	err = viommu_move_endpoint(ep, vdomain);
 	/* What was mapped meanwhile by someone who saw no need to tell the device */
 	if (!err && ep->table_caps.negative)
-		err = viommu_table_sync(vdomain, 0, U64_MAX, true);
+		err = viommu_table_sync(vdomain, 0, U64_MAX, true, false);
 	mutex_unlock(&ep->viommu->attach_lock);
 	return err;
 }

@@ -159,12 +159,12 @@ static void table_domain_negative(struct kunit *test)
 	t->ep->table_caps.negative = true;
 	KUNIT_ASSERT_EQ(test, 0, viommu_attach_table(t->domain, t->ep->dev));
 	KUNIT_EXPECT_EQ(test, 2, t->fake->nr);
-	expect_invalidate(test, 1, 0, U64_MAX, true);
+	expect_invalidate(test, 1, 0, U64_MAX, false);
 	fake_device_forget(t->fake);
 
 	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA, 16));
 	KUNIT_EXPECT_EQ(test, 1, t->fake->nr);
-	expect_invalidate(test, 0, IOVA, IOVA + 0xffff, true);
+	expect_invalidate(test, 0, IOVA, IOVA + 0xffff, false);
 	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_NOMEM;
 	KUNIT_EXPECT_EQ(test, -ENOMEM, map(t, IOVA + 0x100000, 1));
 	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_OK;
