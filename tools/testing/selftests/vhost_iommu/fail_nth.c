@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every allocation that an operation makes fails in turn, in the process or in its
+ * worker. The operation fails then and leaves everything as it was, or it can do
+ * without; and when none fails, it works. Needs CONFIG_FAULT_INJECTION_DEBUG_FS and
+ * debugfs in /sys/kernel/debug.
+ */
+#include <dirent.h>
+#include <stdio.h>
+
+#include "test.h"
+
+#define DEBUG	"/sys/kernel/debug/"
+#define MAX_NTH	1000
+
+static bool write_file(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+	ssize_t len = write(fd, value, strlen(value));
+
+	close(fd);
+	return len == (ssize_t)strlen(value);
+}
+
+/* Allocations that may sleep fail too, and quietly. */
+static bool can_inject(void)
+{
+	return write_file(DEBUG "failslab/ignore-gfp-wait", "N") &&
+	       write_file(DEBUG "failslab/verbose", "0") &&
+	       write_file(DEBUG "fail_page_alloc/ignore-gfp-wait", "N") &&
+	       write_file(DEBUG "fail_page_alloc/min-order", "0") &&
+	       write_file(DEBUG "fail_page_alloc/verbose", "0");
+}
+
+static int fail_nth_of(int tid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/fail-nth", tid);
+	return open(path, O_RDWR);
+}
+
+static void fail_nth(int fd, unsigned int nth)
+{
+	char buf[16];
+	int len = snprintf(buf, sizeof(buf), "%u", nth);
+
+	if (pwrite(fd, buf, len, 0) != len)
+		abort();
+}
+
+/* Did it fail? None fails from now on. */
+static bool failed(int fd)
+{
+	char buf[16] = {};
+
+	if (pread(fd, buf, sizeof(buf) - 1, 0) <= 0)
+		abort();
+	fail_nth(fd, 0);
+	return atoi(buf) == 0;
+}
+
+static int worker_tid(void)
+{
+	char path[PATH_MAX], name[32], comm[32];
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int tid = -1;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "viommu-%d\n", getpid());
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
+			 entry->d_name);
+		f = fopen(path, "r");
+		if (f && fgets(comm, sizeof(comm), f) && !strcmp(comm, name))
+			tid = atoi(entry->d_name);
+		if (f)
+			fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return tid;
+}
+
+/*
+ * Do @op until no allocation of it failed; it returns 0 if it worked, which @undo
+ * takes back. @check holds whenever it did not work. At least one has to fail.
+ */
+#define FAIL_EACH(fd, op, undo, check) do {				\
+		unsigned int nth, did_fail = 0;				\
+		int ret, nth_fd = fd;					\
+		bool injected = true;					\
+									\
+		for (nth = 1; injected && nth < MAX_NTH; nth++) {	\
+			fail_nth(nth_fd, nth);				\
+			ret = op;					\
+			injected = failed(nth_fd);			\
+			if (!ret) {					\
+				undo;					\
+				continue;				\
+			}						\
+			ASSERT_TRUE(injected)				\
+				TH_LOG("failed by itself: %d, errno %d", \
+				       ret, errno);			\
+			did_fail++;					\
+			EXPECT_TRUE(check);				\
+		}							\
+		EXPECT_LT(nth, MAX_NTH);				\
+		EXPECT_LT(0, did_fail);					\
+	} while (0)
+
+static bool has(struct vm *vm, __u64 endpoints, __u64 domains, __u64 mappings)
+{
+	struct vhost_iommu_stats stats = get_stats(vm);
+
+	return stats.endpoints == endpoints && stats.domains == domains &&
+	       stats.mappings == mappings;
+}
+
+FIXTURE(fail)
+{
+	struct vm vm;
+	int me;
+};
+
+FIXTURE_SETUP(fail)
+{
+	if (!can_inject())
+		SKIP(return, "the kernel cannot have allocations fail");
+	self->me = fail_nth_of(getpid());
+	ASSERT_LE(0, self->me);
+	ASSERT_EQ(0, vm_create(&self->vm));
+}
+
+FIXTURE_TEARDOWN(fail)
+{
+	if (self->me <= 0)
+		return;
+	vm_destroy(&self->vm);
+	close(self->me);
+}
+
+static void nothing(void)
+{
+}
+
+static int open_device(void)
+{
+	int fd = open("/dev/vhost-iommu", O_RDWR);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = ioctl(fd, VHOST_SET_OWNER);
+	close(fd);
+	return ret;
+}
+
+static int add_with_regions(struct vm *vm)
+{
+	struct vhost_iommu_region regions[3] = {
+		{ 0x1000, 0x1fff }, { 0x3000, 0x3fff }, { 0, 0x7fff },
+	};
+	struct vhost_iommu_endpoint ep = {
+		.size = sizeof(ep), .id = EP, .group_fd = -1,
+		.regions = (uintptr_t)regions, .nr_regions = 3,
+	};
+
+	return ioctl(vm->fd, VHOST_IOMMU_ADD_ENDPOINT, &ep);
+}
+
+TEST_F_TIMEOUT(fail, ioctls, 300)
+{
+	struct vm *vm = &self->vm;
+
+	FAIL_EACH(self->me, open_device(), nothing(), true);
+	FAIL_EACH(self->me, vm_set_memory(vm), nothing(), true);
+	FAIL_EACH(self->me, add_with_regions(vm), remove_endpoint(vm, EP),
+		  has(vm, 0, 0, 0));
+	FAIL_EACH(self->me, vm_run(vm, 1), vm_run(vm, 0), true);
+	ASSERT_EQ(0, vm_run(vm, 1));
+	ASSERT_EQ(0, add_emulated(vm, EP));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+}
+
+TEST_F_TIMEOUT(fail, state, 300)
+{
+	struct vhost_iommu_record records[] = {
+		{ .type = VHOST_IOMMU_RECORD_HEADER, .header = { 1, 1 } },
+		{ .type = VHOST_IOMMU_RECORD_ENDPOINT, .endpoint = { EP, 1 } },
+		{ .type = VHOST_IOMMU_RECORD_MAPPING,
+		  .mapping = { 1, RW, 0x1000, 0x1fff } },
+		{ .type = VHOST_IOMMU_RECORD_END },
+	};
+	struct vhost_iommu_state arg = {
+		.size = sizeof(arg), .nr = ARRAY_SIZE(records),
+		.records = (uintptr_t)records,
+	};
+	struct vm *vm = &self->vm;
+
+	ASSERT_EQ(0, add_emulated(vm, EP));
+	FAIL_EACH(self->me, ioctl(vm->fd, VHOST_IOMMU_SET_STATE, &arg),
+		  ioctl(vm->fd, VHOST_IOMMU_RESET), has(vm, 1, 0, 0));
+}
+
+static unsigned int probe(struct vm *vm)
+{
+	const struct virtio_iommu_req_probe req = {
+		.head.type = VIRTIO_IOMMU_T_PROBE, .endpoint = EP,
+	};
+	char reply[PROBE_SIZE + sizeof(struct virtio_iommu_req_tail)];
+
+	if (request_raw(vm, &req, sizeof(req), reply, sizeof(reply)) !=
+	    sizeof(reply))
+		return NO_STATUS;
+	return (unsigned char)reply[PROBE_SIZE];
+}
+
+TEST_F_TIMEOUT(fail, requests, 300)
+{
+	struct vm *vm = &self->vm;
+	int worker;
+
+	ASSERT_EQ(0, add_emulated(vm, EP));
+	ASSERT_EQ(0, vm_run(vm, 1));
+	worker = fail_nth_of(worker_tid());
+	ASSERT_LE(0, worker);
+	FAIL_EACH(worker, attach(vm, 1, EP, 0), detach(vm, 1, EP),
+		  has(vm, 1, 0, 0));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	FAIL_EACH(worker, map(vm, 1, 0x1000, 0x1000, 0, RW),
+		  unmap(vm, 1, 0x1000, 0x1000), has(vm, 1, 1, 0));
+	FAIL_EACH(worker, probe(vm), nothing(), true);
+	close(worker);
+}
+
+/*
+ * With an assigned device: stage 2, hardware domains and their page tables. VFIO goes
+ * on to type1 when it cannot have us; an extension tells them apart.
+ */
+static int set_container(struct edu *edu)
+{
+	int ret = edu_set_container(edu);
+
+	if (!ret && ioctl(edu->container, VFIO_CHECK_EXTENSION, VFIO_UPDATE_VADDR))
+		ret = -1;
+	if (ret)
+		ioctl(edu->group, VFIO_GROUP_UNSET_CONTAINER);
+	return ret;
+}
+
+TEST_F_TIMEOUT(fail, container, 300)
+{
+	struct vm *vm = &self->vm;
+	struct edu edu = {};
+
+	if (!getenv("EDU"))
+		SKIP(return, "EDU is not set");
+	ASSERT_EQ(0, ioctl(vm->fd, VHOST_IOMMU_CLAIM_CONTAINERS));
+	ASSERT_EQ(0, edu_open_group(&edu));
+	FAIL_EACH(self->me, set_container(&edu),
+		  ioctl(edu.group, VFIO_GROUP_UNSET_CONTAINER), true);
+	ASSERT_EQ(0, edu_set_container(&edu));
+	FAIL_EACH(self->me, s2_map(&edu, vm->ram, 0, RAM_SIZE, DMA_RW),
+		  s2_unmap(&edu, 0, RAM_SIZE, 0),
+		  !s2_unmap(&edu, 0, 0, VFIO_DMA_UNMAP_FLAG_ALL));
+	ASSERT_EQ(0, s2_map(&edu, vm->ram, 0, RAM_SIZE, DMA_RW));
+	ASSERT_EQ(0, edu_open_device(&edu));
+	FAIL_EACH(self->me, edu_add_endpoint(&edu, vm, EP),
+		  remove_endpoint(vm, EP), has(vm, 0, 0, 0));
+	edu_close(&edu);
+}
+
+static void attach_and_map(struct vm *vm)
+{
+	if (attach(vm, 1, EP, 0) || map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW))
+		abort();
+}
+
+TEST_F_TIMEOUT(edu, hardware, 300)
+{
+	struct vm *vm = &self->vm;
+	int me, worker;
+
+	if (!can_inject())
+		SKIP(return, "the kernel cannot have allocations fail");
+	me = fail_nth_of(getpid());
+	worker = fail_nth_of(worker_tid());
+	ASSERT_LE(0, worker);
+	/* Where it was: in bypass. */
+	FAIL_EACH(worker, attach(vm, 1, EP, 0), detach(vm, 1, EP),
+		  has(vm, 1, 0, 0) && bypass_works());
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	FAIL_EACH(worker, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW),
+		  unmap(vm, 1, SRC_IOVA, 0x2000),
+		  has(vm, 1, 1, 0) && !mapping_works());
+	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
+	EXPECT_TRUE(mapping_works());
+
+	/* Stage 2 comes back under a domain. */
+	EXPECT_EQ(RAM_SIZE, s2_unmap(&self->edu, 0, RAM_SIZE, 0));
+	FAIL_EACH(me, s2_map(&self->edu, vm->ram, 0, RAM_SIZE, DMA_RW),
+		  s2_unmap(&self->edu, 0, RAM_SIZE, 0), !mapping_works());
+	EXPECT_EQ(0, s2_map(&self->edu, vm->ram, 0, RAM_SIZE, DMA_RW));
+	EXPECT_TRUE(mapping_works());
+	FAIL_EACH(worker, attach(vm, 2, EP, VIRTIO_IOMMU_ATTACH_F_BYPASS),
+		  attach_and_map(vm),
+		  has(vm, 1, 1, 1) && mapping_works());
+	close(worker);
+	close(me);
+}
+
+TEST_HARNESS_MAIN
