@@ -71,6 +71,9 @@ static void viommu_submit_move(struct viommu_move *move, struct viommu_id *id,
 	if (IS_ERR(req)) {
 		id->err = PTR_ERR(req);
 	} else {
+		/* From here on the device may know what is in the table. */
+		if (to && to->table)
+			to->table_used = true;
 		viommu_encode_move(req, id, to);
 		id->err = viommu_request_submit(queue, &move->stream, req);
 	}
@@ -242,14 +245,19 @@ void viommu_release_endpoint(struct viommu_endpoint *ep)
 	lockdep_assert_held(&viommu->attach_lock);
 
 	for (i = 0; i < ep->nr_ids; i++) {
-		if (ep->ids[i]->users > 1)
+		struct viommu_id *id = ep->ids[i];
+		int err;
+
+		if (id->users > 1)
 			continue;
-		/* One that was unplugged is not known any more, so that may fail. */
 		if (viommu->bypass)
-			viommu_block_ids(viommu, &ep->ids[i], 1);
+			err = viommu_block_ids(viommu, &id, 1);
 		else
-			viommu_detach_ids(viommu, &ep->ids[i], 1);
-		viommu_id_moved(viommu, ep->ids[i], NULL);
+			err = viommu_detach_ids(viommu, &id, 1);
+		/* A device that is reset has nobody in any domain. */
+		if (err && err != -ENODEV && id->domain)
+			id->domain->stuck = true;
+		viommu_id_moved(viommu, id, NULL);
 	}
 }
 
@@ -266,15 +274,16 @@ void viommu_block_strays(struct viommu_dev *viommu)
 
 	xa_for_each(&viommu->ids, nr, id)
 		if (id->blocked && viommu_block_ids(viommu, &id, 1))
-			dev_err(id->dev ?: viommu->dev,
-				"endpoint 0x%x can reach all memory\n", id->nr);
+			dev_err_ratelimited(id->dev ?: viommu->dev,
+					    "endpoint 0x%x can reach all memory\n",
+					    id->nr);
 }
 
 /**
  * viommu_withdraw_ids() - stop using the device because it is about to be reset
  * @viommu: the instance, frozen from here on. Its ids remain noted where they are
  *
- * The device has done all it was asked for when this returns, or was given up.
+ * The device has done all MAPs and UNMAPs when this returns, or was given up.
  */
 void viommu_withdraw_ids(struct viommu_dev *viommu)
 {
@@ -283,7 +292,7 @@ void viommu_withdraw_ids(struct viommu_dev *viommu)
 
 	lockdep_assert_held(&viommu->attach_lock);
 
-	viommu->frozen = true;
+	WRITE_ONCE(viommu->frozen, true);
 	xa_for_each(&viommu->ids, nr, id)
 		if (id->domain)
 			viommu_domain_leave(id->domain);
@@ -321,7 +330,7 @@ void viommu_return_ids(struct viommu_dev *viommu)
 
 	lockdep_assert_held(&viommu->attach_lock);
 
-	viommu->frozen = false;
+	WRITE_ONCE(viommu->frozen, false);
 	viommu_move_init(&move, viommu);
 	xa_for_each(&viommu->ids, nr, id)
 		if (id->domain)

@@ -40,7 +40,8 @@ static void viommu_unmap_done(struct viommu_domain *vdomain,
 {
 	struct viommu_mapping *mapping, *next;
 
-	if (!vdomain->nr_endpoints)
+	/* The device forgets a domain before we count its last endpoint out. */
+	if (!vdomain->nr_endpoints || err == -ENOENT)
 		err = 0;
 	if (err)
 		dev_err_ratelimited(vdomain->viommu->dev,
@@ -133,6 +134,22 @@ out_unlock:
 	return err;
 }
 
+/**
+ * viommu_in_aperture() - whether a domain can have a range, which the core leaves open
+ * @domain: the domain
+ * @iova: the first address
+ * @size: bytes, at least one
+ *
+ * Return: true if it can.
+ */
+bool viommu_in_aperture(const struct iommu_domain *domain, unsigned long iova,
+			size_t size)
+{
+	return iova >= domain->geometry.aperture_start &&
+	       iova <= domain->geometry.aperture_end &&
+	       size - 1 <= domain->geometry.aperture_end - iova;
+}
+
 static int viommu_map_pages(struct iommu_domain *domain, unsigned long iova,
 			    phys_addr_t phys, size_t pgsize, size_t pgcount,
 			    int prot, gfp_t gfp, size_t *mapped)
@@ -142,9 +159,7 @@ static int viommu_map_pages(struct iommu_domain *domain, unsigned long iova,
 	struct viommu_mapping *mapping;
 	int err;
 
-	if (iova < domain->geometry.aperture_start ||
-	    iova > domain->geometry.aperture_end ||
-	    size - 1 > domain->geometry.aperture_end - iova)
+	if (!viommu_in_aperture(domain, iova, size))
 		return -ERANGE;
 
 	mapping = viommu_mapping_alloc(gfp);
@@ -399,6 +414,10 @@ void viommu_domain_leave(struct viommu_domain *vdomain)
 	spin_lock_irqsave(&queue->lock, flags);
 	if (--vdomain->nr_endpoints)
 		goto out_unlock;
+
+	/* Before a reset the device still has it. */
+	if (!vdomain->viommu->frozen)
+		vdomain->table_used = false;
 
 	/*
 	 * Those in flight follow when they are done. Those that the device has

@@ -80,7 +80,9 @@ static int viommu_query(struct viommu_endpoint *ep)
 
 	if (err)
 		dev_err(ep->dev, "no properties from the IOMMU (%d)\n", err);
-	return err && READ_ONCE(viommu->frozen) ? -EPROBE_DEFER : err;
+	/* A queue that is stopped, as the instance was found: it will be back. */
+	return err == -ENODEV || (err && READ_ONCE(viommu->frozen)) ?
+	       -EPROBE_DEFER : err;
 }
 
 /**

@@ -25,6 +25,10 @@ static struct viommu_id *viommu_get_id(struct viommu_endpoint *ep, u32 nr)
 			kfree(id);
 			return ERR_PTR(err);
 		}
+	} else if (!id->dev) {
+		xa_lock_irq(ids);
+		id->dev = ep->dev;
+		xa_unlock_irq(ids);
 	}
 
 	id->users++;

@@ -279,8 +279,11 @@ static bool viommu_clear(struct viommu_table *table, u64 *entries,
 		if (!old)
 			return false;
 		if (viommu_entry_is_leaf(old, level)) {
+			/* It cannot be split, like a mapping of the device's. */
+			if (!IS_ALIGNED(*iova, size))
+				return false;
 			WRITE_ONCE(*entry, 0);
-			*iova = ALIGN_DOWN(*iova, size) + size;
+			*iova += size;
 			continue;
 		}
 		cleared = viommu_clear(table, viommu_entry_table(old), level - 1,
@@ -303,12 +306,14 @@ static bool viommu_clear(struct viommu_table *table, u64 *entries,
  * The device may go on with what it knows, see viommu_table_take_parked().
  *
  * Return: bytes from @iova on that were unmapped: up to the first hole, and more
- * than @size if a larger page was mapped.
+ * than @size if a larger page was mapped; 0 if @iova is in the middle of one.
  */
 size_t viommu_table_unmap(struct viommu_table *table, u64 iova, u64 size)
 {
 	u64 end = iova;
 
+	if (iova > VIOMMU_TABLE_LAST)
+		return 0;
 	viommu_clear(table, table->root, VIOMMU_TABLE_LEVELS - 1, &end,
 		     iova + size - 1);
 	return end - iova;

@@ -114,6 +114,8 @@ static bool viommu_table_caps_usable(const struct viommu_table_caps *caps)
 /**
  * viommu_tables_wanted() - whether a domain for an endpoint shall have a table
  * @ep: the endpoint
+ *
+ * Return: true if it was asked for, and the device can.
  */
 bool viommu_tables_wanted(const struct viommu_endpoint *ep)
 {
@@ -123,7 +125,11 @@ bool viommu_tables_wanted(const struct viommu_endpoint *ep)
 	return READ_ONCE(tables) &&
 	       virtio_has_feature(vdev, VIRTIO_IOMMU_F_ATTACH_TABLE) &&
 	       virtio_has_dma_quirk(vdev) &&
-	       viommu_table_caps_usable(&ep->table_caps);
+	       viommu_table_caps_usable(&ep->table_caps) &&
+	       max_t(u64, ep->table_caps.start,
+		     ep->viommu->geometry.aperture_start) <
+	       min_t(u64, ep->table_caps.last,
+		     ep->viommu->geometry.aperture_end);
 }
 
 /* Have the device forget a range, and wait until it has. */
@@ -138,8 +144,7 @@ static int viommu_send_invalidate(struct viommu_domain *vdomain, u64 start,
 
 	viommu_batch_init(&batch);
 	spin_lock_irqsave(&queue->lock, flags);
-	/* A domain that no endpoint is in has nothing that could be cached. */
-	if (!vdomain->nr_endpoints)
+	if (!vdomain->table_used)
 		goto out_unlock;
 	req = viommu_request_get(queue, &flags);
 	if (IS_ERR(req)) {
@@ -156,6 +161,9 @@ out_unlock:
 /*
  * Invalidate a range, if it is @needed or if tables wait to be freed, which can be done
  * afterwards. @leaf: apart from those, nothing but leaves has changed.
+ *
+ * A device that is about to be reset does not answer, and will know nothing. It may
+ * read the table until then.
  */
 static int viommu_table_sync(struct viommu_domain *vdomain, u64 start, u64 last,
 			     bool needed, bool leaf)
@@ -170,11 +178,14 @@ static int viommu_table_sync(struct viommu_domain *vdomain, u64 start, u64 last,
 		return 0;
 	err = viommu_send_invalidate(vdomain, start, last,
 				     leaf && list_empty(&parked));
+	/* No endpoint is in the domain any more, or yet: nothing is cached. */
+	if (err == -ENOENT)
+		err = 0;
 	if (err)
 		viommu_table_return_parked(table, &parked);
 	else
 		viommu_table_free_parked(&parked);
-	return err;
+	return err == -ENODEV ? 0 : err;
 }
 
 static int viommu_table_map_pages(struct iommu_domain *domain,
@@ -184,6 +195,9 @@ static int viommu_table_map_pages(struct iommu_domain *domain,
 {
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 
+	*mapped = 0;
+	if (!viommu_in_aperture(domain, iova, pgsize * pgcount))
+		return -ERANGE;
 	return viommu_table_map(vdomain->table, iova, phys, pgsize, pgcount,
 				prot, gfp, mapped);
 }
@@ -194,10 +208,12 @@ static int viommu_table_sync_map(struct iommu_domain *domain,
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 
 	/*
-	 * Entries come before what the driver tells its device about them. Some may
-	 * lead to new tables.
+	 * Entries come before what the driver tells its device about them, and before
+	 * the question whether someone has to hear of them: an endpoint that comes in
+	 * at the same time either sees the entries or is seen here. Some may lead to
+	 * new tables.
 	 */
-	wmb();
+	mb();
 	return viommu_table_sync(vdomain, iova, iova + size - 1,
 				 READ_ONCE(vdomain->table_negative), false);
 }
@@ -221,8 +237,7 @@ static void viommu_table_sync_unmap(struct viommu_domain *vdomain, u64 start,
 {
 	int err = viommu_table_sync(vdomain, start, last, true, true);
 
-	/* A device that is gone has nothing. */
-	if (err && err != -ENODEV)
+	if (err)
 		dev_err_ratelimited(vdomain->viommu->dev,
 				    "domain %u may still map 0x%llx to 0x%llx: invalidation failed (%d)\n",
 				    vdomain->id, start, last, err);
@@ -272,8 +287,6 @@ int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
 {
 	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
-	struct viommu_queue *queue = &ep->viommu->queue;
-	unsigned long flags;
 	int err;
 
 	if (vdomain->viommu != ep->viommu ||
@@ -281,14 +294,16 @@ int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
 		return -EINVAL;
 
 	mutex_lock(&ep->viommu->attach_lock);
-	spin_lock_irqsave(&queue->lock, flags);
-	vdomain->table_negative |= ep->table_caps.negative;
-	spin_unlock_irqrestore(&queue->lock, flags);
-
+	/* The ATTACH comes later: see viommu_table_sync_map(). */
+	if (ep->table_caps.negative)
+		WRITE_ONCE(vdomain->table_negative, true);
 	err = viommu_move_endpoint(ep, vdomain);
 	/* What was mapped meanwhile by someone who saw no need to tell the device */
-	if (!err && ep->table_caps.negative)
+	if (!err && ep->table_caps.negative) {
 		err = viommu_table_sync(vdomain, 0, U64_MAX, true, false);
+		if (err)
+			viommu_block_endpoint(ep);
+	}
 	mutex_unlock(&ep->viommu->attach_lock);
 	return err;
 }

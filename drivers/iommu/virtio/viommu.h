@@ -39,8 +39,11 @@
  * @bypass: no translation; has no mappings
  * @table: our own page table, or NULL; then the device has @mappings
  * @table_negative: an endpoint that may cache what @table has not was ever here;
- *	written under viommu_queue.lock
- * @stuck: the device did not let go of an endpoint: nobody else gets the number
+ *	written under attach_lock
+ * @table_used: the device was asked to use @table, and may still; under
+ *	viommu_queue.lock
+ * @stuck: the device did not let go of an endpoint: nobody else gets the number. Under
+ *	attach_lock, until the domain is freed
  * @requests: the MAP and UNMAP requests in flight
  * @mappings: under viommu_queue.lock
  * @nr_endpoints: how many ids the device has in it. Written under attach_lock and
@@ -54,6 +57,7 @@ struct viommu_domain {
 	bool bypass;
 	struct viommu_table *table;
 	bool table_negative;
+	bool table_used;
 	bool stuck;
 	struct viommu_stream requests;
 	struct viommu_mappings mappings;
@@ -220,6 +224,8 @@ void viommu_domain_unbind(struct viommu_domain *vdomain);
 int viommu_domain_enter(struct viommu_domain *vdomain);
 void viommu_domain_leave(struct viommu_domain *vdomain);
 struct iommu_domain *viommu_domain_alloc_paging(struct device *dev);
+bool viommu_in_aperture(const struct iommu_domain *domain, unsigned long iova,
+			size_t size);
 
 /* table_domain.c */
 bool viommu_tables_wanted(const struct viommu_endpoint *ep);

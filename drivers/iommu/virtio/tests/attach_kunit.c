@@ -288,7 +288,7 @@ static void attach_shared_id_goes(struct kunit *test)
 	fake_endpoint_destroy(other);
 }
 
-/* Where being in no domain is no protection, it is blocked before it is forgotten. */
+/* Where being in no domain is no protection, it is blocked instead. */
 static void attach_release_bypass(struct kunit *test)
 {
 	struct attach_test *t = test->priv;
@@ -301,6 +301,24 @@ static void attach_release_bypass(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1, t->fake->nr);
 	expect_request(test, 0, VIRTIO_IOMMU_T_ATTACH, blocking, 7);
 	KUNIT_EXPECT_EQ(test, 0, blocking->nr_endpoints);
+}
+
+/* The device may go on with a domain that it did not take an endpoint out of. */
+static void attach_release_stuck(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+	struct viommu_dev *viommu = t->fake->viommu;
+	struct viommu_endpoint *other;
+
+	other = fake_endpoint_create(test, t->fake, 1, 7);
+	mutex_lock(&viommu->attach_lock);
+	KUNIT_EXPECT_EQ(test, 0, viommu_move_endpoint(other, &t->first));
+	mutex_unlock(&viommu->attach_lock);
+	t->fake->status[VIRTIO_IOMMU_T_DETACH] = VIRTIO_IOMMU_S_DEVERR;
+	fake_endpoint_destroy(other);
+	KUNIT_EXPECT_TRUE(test, t->first.stuck);
+	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
+	t->fake->status[VIRTIO_IOMMU_T_DETACH] = VIRTIO_IOMMU_S_OK;
 }
 
 /* The device does not let go: the domain's number is not for the next domain. */
@@ -360,6 +378,7 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(attach_shared_id),
 	KUNIT_CASE(attach_shared_id_goes),
 	KUNIT_CASE(attach_release_bypass),
+	KUNIT_CASE(attach_release_stuck),
 	KUNIT_CASE(attach_stuck),
 	KUNIT_CASE(attach_strays),
 	{ }

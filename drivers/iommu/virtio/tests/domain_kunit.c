@@ -177,6 +177,19 @@ static void domain_unmap_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA, 1));
 }
 
+/* The last endpoint is on its way out, and the device has forgotten the domain. */
+static void domain_unmap_leaving(struct kunit *test)
+{
+	struct domain_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, enter(t));
+	KUNIT_ASSERT_EQ(test, 0, map(t, IOVA, 2));
+	t->fake->status[VIRTIO_IOMMU_T_UNMAP] = VIRTIO_IOMMU_S_NOENT;
+	KUNIT_EXPECT_EQ(test, 2, unmap(t, IOVA, 2));
+	KUNIT_EXPECT_EQ(test, 0, to_phys(t, IOVA));
+	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA, 1));
+}
+
 static void domain_unmap_partial(struct kunit *test)
 {
 	struct domain_test *t = test->priv;
@@ -337,6 +350,7 @@ static struct kunit_case domain_cases[] = {
 	KUNIT_CASE(domain_map_unmap),
 	KUNIT_CASE(domain_map_fails),
 	KUNIT_CASE(domain_unmap_fails),
+	KUNIT_CASE(domain_unmap_leaving),
 	KUNIT_CASE(domain_unmap_partial),
 	KUNIT_CASE(domain_unmap_several),
 	KUNIT_CASE(domain_unmap_unsynced),

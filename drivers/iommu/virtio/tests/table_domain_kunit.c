@@ -167,6 +167,23 @@ static void table_domain_negative(struct kunit *test)
 	expect_invalidate(test, 0, IOVA, IOVA + 0xffff, false);
 	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_NOMEM;
 	KUNIT_EXPECT_EQ(test, -ENOMEM, map(t, IOVA + 0x100000, 1));
+	/* The last endpoint is on its way out, and the domain is forgotten. */
+	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_NOENT;
+	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA + 0x200000, 1));
+	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_OK;
+	KUNIT_EXPECT_EQ(test, -ERANGE, map(t, 1UL << 48, 1));
+}
+
+/* The whole of a table is invalidated after an endpoint came, or it is blocked. */
+static void table_domain_attach_fails(struct kunit *test)
+{
+	struct table_domain_test *t = test->priv;
+
+	t->ep->table_caps.negative = true;
+	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_NOMEM;
+	KUNIT_EXPECT_EQ(test, -ENOMEM, viommu_attach_table(t->domain, t->ep->dev));
+	KUNIT_EXPECT_EQ(test, 0, t->vdomain->nr_endpoints);
+	KUNIT_EXPECT_EQ(test, 1, t->fake->viommu->blocking.nr_endpoints);
 	t->fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_OK;
 }
 
@@ -324,6 +341,7 @@ static struct kunit_case table_domain_cases[] = {
 	KUNIT_CASE(table_domain_attach_refused),
 	KUNIT_CASE(table_domain_map),
 	KUNIT_CASE(table_domain_negative),
+	KUNIT_CASE(table_domain_attach_fails),
 	KUNIT_CASE(table_domain_parks),
 	KUNIT_CASE(table_domain_flush),
 	KUNIT_CASE(table_domain_offline),

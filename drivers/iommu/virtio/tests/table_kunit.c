@@ -137,7 +137,9 @@ static void table_unmap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, unmap(t, IOVA + 0x2000, SZ_1G), 2 * SZ_4K);
 	/* A leaf as a whole, across tables of all levels */
 	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA, 0, SZ_2M, 1, RW));
-	KUNIT_EXPECT_EQ(test, unmap(t, IOVA + 0x3000, SZ_4K), SZ_2M - 0x3000);
+	KUNIT_EXPECT_EQ(test, unmap(t, IOVA + 0x3000, SZ_4K), 0);
+	KUNIT_EXPECT_EQ(test, unmap(t, IOVA, SZ_4K), SZ_2M);
+	KUNIT_EXPECT_EQ(test, unmap(t, (1ULL << 48) + IOVA, SZ_4K), 0);
 	KUNIT_EXPECT_EQ(test, 0, map(t, IOVA - SZ_4K, PHYS, SZ_4K, 514, RW));
 	KUNIT_EXPECT_EQ(test, unmap(t, IOVA - SZ_4K, 514 * SZ_4K), 514 * SZ_4K);
 	KUNIT_EXPECT_EQ(test, viommu_table_phys(&t->table, IOVA), 0);
