@@ -59,6 +59,7 @@ check:
 
 .PHONY: bench
 bench:
+	@tools/testing/vm/provision packages > /dev/null
 	@tools/testing/bench/run
 
 .PHONY: style

@@ -89,18 +89,6 @@ unbind()
 	[ ! -e "/sys/bus/pci/devices/$1/driver" ]
 }
 
-# eventually COMMAND...: within 20 seconds.
-eventually()
-{
-	local tries=200
-
-	until "$@"; do
-		[ $tries -gt 0 ] || return 1
-		tries=$((tries - 1))
-		usleep 100000
-	done
-}
-
 # disk_of ADDRESS: its block device.
 disk_of()
 {

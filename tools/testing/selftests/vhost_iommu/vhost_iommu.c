@@ -677,7 +677,7 @@ static bool touched(struct ring *r)
  * A ring of garbage, with enough sense in it to get past the first checks. What the
  * device makes of it is its business, as long as it goes on with a sane ring.
  */
-TEST_F(edu, garbage)
+TEST_F_TIMEOUT(edu, garbage, 300)
 {
 	__u32 state = 23, round, i, restarts = 0;
 	struct vm *vm = &self->vm;
@@ -761,7 +761,7 @@ static unsigned int model_unmap(struct model *m, int start, int pages)
 }
 
 /* Random MAPs and UNMAPs: statuses, count and translations are the model's. */
-TEST_F(edu, model)
+TEST_F_TIMEOUT(edu, model, 300)
 {
 	struct vm *vm = &self->vm;
 	__u32 state = 42, round;

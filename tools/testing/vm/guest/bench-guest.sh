@@ -8,17 +8,6 @@
 
 disk=/dev/nvme0n1
 
-wait_for()
-{
-	local tries=200
-
-	until [ -e "$1" ]; do
-		[ $tries -gt 0 ] || return 1
-		tries=$((tries - 1))
-		usleep 50000
-	done
-}
-
 # The edu device serves as the one that kernel/dma/map_benchmark.c maps for.
 bind_map_benchmark()
 {
@@ -63,7 +52,7 @@ figure()
 	esac
 }
 
-wait_for $disk || fail "there is a disk" "no $disk"
+eventually [ -e $disk ] || fail "there is a disk" "no $disk"
 bind_map_benchmark
 for name in $(echo "$FIGURES" | tr , ' '); do
 	value=$(figure "$name")

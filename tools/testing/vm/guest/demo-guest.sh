@@ -7,17 +7,6 @@
 # Settings: DRIVER (ours or intree), DISK_SUM (SHA-256), PATTERN, WRITE_AT and
 # WRITE_COUNT (128 KiB blocks).
 
-wait_for()
-{
-	local tries=100
-
-	until [ -e "$1" ]; do
-		[ $tries -gt 0 ] || return 1
-		tries=$((tries - 1))
-		usleep 50000
-	done
-}
-
 # The pattern that is looked for outside: WRITE_COUNT blocks of 128 KiB.
 pattern()
 {
@@ -78,7 +67,7 @@ edu_test()
 
 disk=/dev/nvme0n1
 note "guest is up"
-if wait_for $disk; then
+if eventually [ -e $disk ]; then
 	iommu_test
 	disk_test
 else

@@ -136,16 +136,20 @@ devices()
 	plug disk "virtio-blk-pci,drive=hotdisk,$VIRTIO"
 }
 
-# said TEXT COMMAND...: whether the monitor's answer to the command has the text.
+# said TEXT COMMAND...: whether the monitor's answer to the command has the text. It
+# may take a while on a busy machine.
 said()
 {
-	local text=$1
+	local text=$1 tries=20
 
 	shift
 	: > /run/monitor.log
 	monitor "$@"
-	usleep 300000
-	grep -q "$text" /run/monitor.log
+	until grep -q "$text" /run/monitor.log; do
+		[ $tries -gt 0 ] || return 1
+		tries=$((tries - 1))
+		usleep 100000
+	done
 }
 
 # Those that cannot be saved: a guest that runs, and one with an assigned device.

@@ -18,12 +18,11 @@ read_all()
 }
 
 note "guest is up"
-tries=100
-until [ -e $disk ] || [ $tries = 0 ]; do
-	tries=$((tries - 1))
-	usleep 50000
-done
-
+if ! eventually [ -e $disk ]; then
+	fail "there is a disk" "no $disk"
+	report_end
+	sleep 1000
+fi
 while grep -q -w busy /proc/cmdline; do
 	read_all
 done

@@ -32,13 +32,13 @@ reset_and_off()
 	# shellcheck disable=SC2034
 	guest_options=
 	guest_start "$nvme"
-	if ! guest_follow 90; then
+	if ! guest_follow 300; then
 		fail "reset: the guest comes back and to its end" \
 			"see the console"
 		guest_kill
 		return
 	fi
-	check "off: QEMU ends by itself" "it runs, or has failed" guest_ended 20
+	check "off: QEMU ends by itself" "it runs, or has failed" guest_ended 60
 	leaks_check off "$group"
 }
 
