@@ -12,7 +12,9 @@
  * in which a neighbour is not there.
  *
  * In a domain of emulated endpoints there are no mappings: the table is looked at
- * when the VMM asks for a translation.
+ * when the VMM asks for a translation. Those of a domain whose last assigned
+ * endpoint VFIO has taken away, without the instance's lock, stay until the domain
+ * goes or gets another one; nothing follows from them meanwhile.
  */
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
