@@ -24,6 +24,20 @@ inputs_kernel()
 	apt_version "$image"
 }
 
+# place_modules DIR RELEASE: those of a kernel, to where modprobe -d looks for them.
+place_modules()
+{
+	local dir=$1 release=$2
+
+	if [ -d "$dir/usr/lib/modules" ]; then
+		mkdir -p "$dir/lib"
+		mv "$dir/usr/lib/modules" "$dir/lib/modules"
+	fi
+	rm -f "$dir/lib/modules/$release"/{build,source}
+	depmod -b "$dir" "$release"
+	echo "$release" > "$dir/release"
+}
+
 # The programs of kbuild are those of this machine in any case.
 build_kernel()
 {
@@ -39,19 +53,13 @@ build_kernel()
 	apt_ready
 	apt_unpack "$tmp" "linux-kbuild-${release%-*}=$version"
 
-	if [ -d "$tmp/usr/lib/modules" ]; then
-		mkdir -p "$tmp/lib"
-		mv "$tmp/usr/lib/modules" "$tmp/lib/modules"
-	fi
+	place_modules "$tmp" "$release"
 	mv "$tmp/boot/vmlinuz-$release" "$tmp/vmlinuz"
-	echo "$release" > "$tmp/release"
 	# Installed headers name each other by absolute path.
 	headers=usr/src/linux-headers-$release
 	sed -i "s|/usr/src/|$final/usr/src/|" "$tmp/$headers/Makefile"
 	ln -s "$headers" "$tmp/build"
 	ln -sfn "../../../$headers" "$tmp/lib/modules/$release/build"
-	rm -f "$tmp/lib/modules/$release/source"
-	depmod -b "$tmp" "$release"
 	rm -rf "${tmp:?}/usr/share"
 }
 
@@ -60,7 +68,7 @@ inputs_kernel_arm64()
 	apt_use "$CODENAME" arm64
 	apt_ready
 	inputs_kernel
-	declare -f build_kernel
+	declare -f build_kernel place_modules
 }
 
 build_kernel_arm64()
@@ -130,32 +138,48 @@ inputs_kernel_next()
 {
 	inputs_source_next
 	gcc --version | head -n 1
+	declare -f prepare_headers
 }
 
-# The programs in Debian's headers for the next kernel are linked with the next
-# release's libc, so the headers are prepared here, from the source, with their
-# configuration and their symbol versions.
-build_kernel_next()
+# prepare_headers RELEASE TMP FINAL: the programs in Debian's headers for the next
+# kernel are linked with the next release's libc, so the headers are prepared here,
+# from the source, with their symbol versions. Their configuration stays, except for
+# what takes another compiler: modules have to agree with the kernel that is booted on
+# its structures.
+prepare_headers()
 {
-	local tmp=$1 final=$2 image version release source headers
+	local release=$1 tmp=$2 final=$3 source headers
 
-	image=$(next_image)
-	version=$(apt_version "$image")
-	release=${image#linux-image-}
 	source=$("$0" source-next)
-	apt_unpack "$tmp/.package" "linux-headers-$release=$version"
-	headers=$tmp/.package/usr/src/linux-headers-$release
+	headers=$tmp/usr/src/linux-headers-$release
 	mkdir "$tmp/build"
 	cp "$headers/.config" "$headers/Module.symvers" "$tmp/build"
 	say "preparing $release for module builds"
 	logged "$tmp/log" "$source/scripts/config" --file "$tmp/build/.config" \
-		-d DEBUG_INFO_BTF -d MODULE_SIG -d RUST -d GCC_PLUGINS
-	logged "$tmp/log" make -C "$source" O="$tmp/build" olddefconfig
-	logged "$tmp/log" make -C "$source" O="$tmp/build" -j"$JOBS" \
-		modules_prepare
+		-d RUST -d GCC_PLUGINS
+	set -- -C "$source" O="$tmp/build" LOCALVERSION="+${release#*+}"
+	logged "$tmp/log" make "$@" olddefconfig
+	grep -q '^CONFIG_DEBUG_INFO_BTF=y' "$tmp/build/.config" ||
+		die "the headers of $release would not be those of its kernel"
+	logged "$tmp/log" make "$@" -j"$JOBS" modules_prepare
 	sed -i "s|$tmp/|$final/|" "$tmp/build/Makefile"
-	echo "$release" > "$tmp/release"
-	rm -rf "$tmp/.package"
+}
+
+build_kernel_next()
+{
+	local tmp=$1 final=$2 image version release part packages=()
+
+	image=$(next_image)
+	version=$(apt_version "$image")
+	release=${image#linux-image-}
+	for part in base binary modules headers; do
+		packages+=("linux-$part-$release=$version")
+	done
+	apt_unpack "$tmp" "${packages[@]}"
+	place_modules "$tmp" "$release"
+	mv "$tmp/lib/modules/$release/vmlinuz" "$tmp/vmlinuz"
+	prepare_headers "$release" "$tmp" "$final"
+	rm -rf "${tmp:?}/usr"
 }
 
 inputs_kernel_next_arm64()
@@ -163,7 +187,7 @@ inputs_kernel_next_arm64()
 	apt_use "$CODENAME" arm64
 	apt_ready
 	inputs_source_next
-	declare -f build_kernel_next
+	declare -f build_kernel_next prepare_headers
 	aarch64-linux-gnu-gcc --version | head -n 1
 }
 
@@ -181,6 +205,21 @@ tree_inputs()
 	gcc --version | head -n 1
 }
 
+# build_for KERNEL TMP [make arguments]: both modules, without their tree.
+build_for()
+{
+	local kernel tmp=$2
+
+	kernel=$("$0" "$1")
+	shift 2
+	kbuild_copy "$tmp/tree"
+	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" "$@"
+	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
+	rm -rf "$tmp/tree"
+}
+
+ARM64=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
+
 inputs_modules()
 {
 	tree_inputs
@@ -189,13 +228,42 @@ inputs_modules()
 
 build_modules()
 {
-	local tmp=$1 kernel
+	build_for kernel "$1"
+}
 
-	kernel=$("$0" kernel)
-	kbuild_copy "$tmp/tree"
-	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree"
-	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
-	rm -rf "$tmp/tree"
+inputs_modules_arm64()
+{
+	tree_inputs
+	"$0" kernel-arm64
+	aarch64-linux-gnu-gcc --version | head -n 1
+}
+
+build_modules_arm64()
+{
+	build_for kernel-arm64 "$1" "${ARM64[@]}"
+}
+
+inputs_modules_next()
+{
+	tree_inputs
+	"$0" kernel-next
+}
+
+build_modules_next()
+{
+	build_for kernel-next "$1"
+}
+
+inputs_modules_next_arm64()
+{
+	tree_inputs
+	"$0" kernel-next-arm64
+	aarch64-linux-gnu-gcc --version | head -n 1
+}
+
+build_modules_next_arm64()
+{
+	build_for kernel-next-arm64 "$1" "${ARM64[@]}"
 }
 
 inputs_bench()
@@ -230,25 +298,6 @@ build_bench()
 	rm -rf "$tmp/module" "$tmp/include"
 }
 
-inputs_modules_arm64()
-{
-	tree_inputs
-	"$0" kernel-arm64
-	aarch64-linux-gnu-gcc --version | head -n 1
-}
-
-build_modules_arm64()
-{
-	local tmp=$1 kernel
-
-	kernel=$("$0" kernel-arm64)
-	kbuild_copy "$tmp/tree"
-	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" \
-		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
-	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
-	rm -rf "$tmp/tree"
-}
-
 inputs_testmodules()
 {
 	tree_inputs
@@ -258,14 +307,8 @@ inputs_testmodules()
 # The same with their KUnit suites inside.
 build_testmodules()
 {
-	local tmp=$1 kernel
-
-	kernel=$("$0" testkernel)
-	kbuild_copy "$tmp/tree"
-	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" \
+	build_for testkernel "$1" \
 		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y CONFIG_VHOST_IOMMU_KUNIT_TEST=y
-	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
-	rm -rf "$tmp/tree"
 }
 
 inputs_covmodules()
