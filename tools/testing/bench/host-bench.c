@@ -19,8 +19,7 @@
 #include <time.h>
 
 #define RING_NUM	256
-#include "edu.h"
-#include "vm.h"
+#include "edu_vm.h"
 
 #define EP		0x28
 #define DOMAIN		1

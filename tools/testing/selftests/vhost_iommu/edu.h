@@ -6,11 +6,18 @@
 #ifndef EDU_H
 #define EDU_H
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/pci_regs.h>
+#include <linux/vfio.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
-
-#include "vm.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define EDU_BAR_SIZE	0x100000
 #define EDU_DMA_SRC	0x80
@@ -86,52 +93,28 @@ static inline int edu_open_device(struct edu *edu)
 	return edu->bar == MAP_FAILED ? -1 : 0;
 }
 
-static inline int edu_add_endpoint(struct edu *edu, struct vm *vm, __u32 id)
-{
-	struct vhost_iommu_endpoint ep = {
-		.size = sizeof(ep),
-		.flags = VHOST_IOMMU_ENDPOINT_VFIO,
-		.id = id,
-		.group_fd = edu->group,
-		.device = (uintptr_t)edu->name,
-	};
-
-	return ioctl(vm->fd, VHOST_IOMMU_ADD_ENDPOINT, &ep);
-}
-
-static inline int s2_map(struct edu *edu, void *addr, __u64 gpa, __u64 size,
-			 __u32 flags)
+static inline int edu_map(struct edu *edu, void *addr, __u64 iova, __u64 size,
+			  __u32 flags)
 {
 	struct vfio_iommu_type1_dma_map dma = {
 		.argsz = sizeof(dma), .flags = flags, .vaddr = (uintptr_t)addr,
-		.iova = gpa, .size = size,
+		.iova = iova, .size = size,
 	};
 
 	return ioctl(edu->container, VFIO_IOMMU_MAP_DMA, &dma);
 }
 
 /* Returns how many bytes were unmapped, or -1. */
-static inline __s64 s2_unmap(struct edu *edu, __u64 gpa, __u64 size,
-			     __u32 flags)
+static inline __s64 edu_unmap(struct edu *edu, __u64 iova, __u64 size,
+			      __u32 flags)
 {
 	struct vfio_iommu_type1_dma_unmap dma = {
-		.argsz = sizeof(dma), .flags = flags, .iova = gpa, .size = size,
+		.argsz = sizeof(dma), .flags = flags, .iova = iova, .size = size,
 	};
 
 	if (ioctl(edu->container, VFIO_IOMMU_UNMAP_DMA, &dma))
 		return -1;
 	return dma.size;
-}
-
-/* All of it: a guest with memory, and the device behind its virtual IOMMU. */
-static inline int edu_create(struct edu *edu, struct vm *vm, __u32 id)
-{
-	return vm_create(vm) || ioctl(vm->fd, VHOST_IOMMU_CLAIM_CONTAINERS) ||
-	       edu_open_group(edu) || edu_set_container(edu) ||
-	       s2_map(edu, vm->ram, 0, RAM_SIZE,
-		      VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE) ||
-	       edu_open_device(edu) || edu_add_endpoint(edu, vm, id) ||
-	       vm_run(vm, 1);
 }
 
 /* One more device in the container of @first: of another group, or of the same. */
@@ -167,15 +150,20 @@ static inline void edu_close(struct edu *edu)
 	close(edu->container);
 }
 
-static inline void edu_dma(struct edu *edu, __u64 src, __u64 dst,
-			   __u64 cmd)
+static inline void edu_copy(struct edu *edu, __u64 src, __u64 dst, __u64 len,
+			    __u64 cmd)
 {
 	*(volatile __u64 *)(edu->bar + EDU_DMA_SRC) = src;
 	*(volatile __u64 *)(edu->bar + EDU_DMA_DST) = dst;
-	*(volatile __u64 *)(edu->bar + EDU_DMA_COUNT) = EDU_LEN;
+	*(volatile __u64 *)(edu->bar + EDU_DMA_COUNT) = len;
 	*(volatile __u64 *)(edu->bar + EDU_DMA_CMD) = cmd | EDU_DMA_RUN;
 	while (*(volatile __u64 *)(edu->bar + EDU_DMA_CMD) & EDU_DMA_RUN)
 		usleep(1000);
+}
+
+static inline void edu_dma(struct edu *edu, __u64 src, __u64 dst, __u64 cmd)
+{
+	edu_copy(edu, src, dst, EDU_LEN, cmd);
 }
 
 /*

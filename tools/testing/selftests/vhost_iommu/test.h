@@ -8,8 +8,7 @@
 
 #include "kselftest_harness.h"
 
-#include "edu.h"
-#include "vm.h"
+#include "edu_vm.h"
 
 #define EP		0x28
 #define RW		(VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE)
