@@ -61,7 +61,8 @@ unsigned long vhost_iommu_mappings_limit(void)
 }
 
 static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
-						bool bypass, u64 root)
+						bool bypass, u64 root,
+						u64 pasids)
 {
 	struct vhost_iommu_domain *domain;
 	int ret;
@@ -75,6 +76,7 @@ static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
 	domain->id = id;
 	domain->bypass = bypass;
 	domain->root = root;
+	domain->pasids = pasids;
 	domain->mappings = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&domain->endpoints);
 	INIT_LIST_HEAD(&domain->hwdoms);
@@ -153,7 +155,11 @@ static bool resv_allows(const struct vhost_iommu_ep *ep,
 	return true;
 }
 
-static void put_hwdom(struct vhost_iommu_hwdom *hw)
+/**
+ * vhost_iommu_domain_put_hwdom() - an assigned endpoint has left a domain
+ * @hw: the hardware domain that it had
+ */
+void vhost_iommu_domain_put_hwdom(struct vhost_iommu_hwdom *hw)
 {
 	struct vhost_iommu_domain *domain = hw->owner;
 
@@ -161,8 +167,16 @@ static void put_hwdom(struct vhost_iommu_hwdom *hw)
 	vhost_iommu_shadow_end(domain);
 }
 
-static struct vhost_iommu_hwdom *get_hwdom(struct vhost_iommu_domain *domain,
-					   struct vhost_iommu_ep *ep)
+/**
+ * vhost_iommu_domain_get_hwdom() - before an assigned endpoint comes into a domain
+ * @domain: the domain
+ * @ep: the endpoint, with a group
+ *
+ * Return: the hardware domain for it, filled, or an ERR_PTR.
+ */
+struct vhost_iommu_hwdom *
+vhost_iommu_domain_get_hwdom(struct vhost_iommu_domain *domain,
+			     struct vhost_iommu_ep *ep)
 {
 	struct vhost_iommu_hwdom *hw;
 	int ret;
@@ -187,7 +201,7 @@ static int ep_move(struct vhost_iommu_ep *ep, struct vhost_iommu_domain *domain)
 	int ret;
 
 	if (domain && !domain->bypass && ep->group) {
-		hw = get_hwdom(domain, ep);
+		hw = vhost_iommu_domain_get_hwdom(domain, ep);
 		if (IS_ERR(hw))
 			return PTR_ERR(hw);
 	}
@@ -199,13 +213,13 @@ static int ep_move(struct vhost_iommu_ep *ep, struct vhost_iommu_domain *domain)
 		ep->domain = old;
 		ep->hwdom = old_hw;
 		if (hw)
-			put_hwdom(hw);
+			vhost_iommu_domain_put_hwdom(hw);
 		return ret;
 	}
 
 	vhost_iommu_invalidate(ep, 0, U64_MAX);
 	if (old_hw)
-		put_hwdom(old_hw);
+		vhost_iommu_domain_put_hwdom(old_hw);
 	list_del_init(&ep->domain_list);
 	if (domain)
 		list_add_tail(&ep->domain_list, &domain->endpoints);
@@ -220,13 +234,22 @@ static void assert_s2_write(struct vhost_iommu *vi)
 		lockdep_assert_held_write(&vi->s2->lock);
 }
 
+/* Could a request with these have made the domain? */
+static bool is_kind(const struct vhost_iommu_domain *domain, bool bypass, u64 root,
+		    u64 pasids)
+{
+	return domain->bypass == bypass && domain->pasids == pasids &&
+	       (vhost_iommu_domain_has_pasids(domain) || domain->root == root);
+}
+
 /**
  * vhost_iommu_domain_attach() - put an endpoint into a domain
  * @vi: the instance
  * @id: domain, created if it does not exist
  * @endpoint: number of the endpoint
  * @bypass: of the domain
- * @root: of the domain, if it has a table; or VHOST_IOMMU_NO_TABLE
+ * @root: of the domain, if it has a page table; or VHOST_IOMMU_NO_TABLE
+ * @pasids: of the domain, if it has a PASID table; or VHOST_IOMMU_NO_TABLE
  *
  * Return: VIRTIO_IOMMU_S_OK; _INVAL if the domain is of another kind; _RANGE for the
  * domain's number; _NOENT for the endpoint; _UNSUPP if its group is in another
@@ -234,7 +257,7 @@ static void assert_s2_write(struct vhost_iommu *vi)
  * regions, or its hardware cannot; _NOMEM.
  */
 u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
-			     bool bypass, u64 root)
+			     bool bypass, u64 root, u64 pasids)
 {
 	struct vhost_iommu_domain *domain;
 	struct vhost_iommu_ep *ep;
@@ -248,7 +271,7 @@ u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 	if (id < vi->config.domain_start || id > vi->config.domain_end)
 		return VIRTIO_IOMMU_S_RANGE;
 	domain = xa_load(&vi->domains, id);
-	if (domain && (domain->bypass != bypass || domain->root != root))
+	if (domain && !is_kind(domain, bypass, root, pasids))
 		return VIRTIO_IOMMU_S_INVAL;
 	if (domain && ep->domain == domain)
 		return VIRTIO_IOMMU_S_OK;
@@ -256,7 +279,7 @@ u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 		return VIRTIO_IOMMU_S_UNSUPP;
 
 	if (!domain)
-		domain = domain_create(vi, id, bypass, root);
+		domain = domain_create(vi, id, bypass, root, pasids);
 	if (IS_ERR(domain))
 		return vhost_iommu_status(PTR_ERR(domain));
 	ret = ep_move(ep, domain);
@@ -283,6 +306,7 @@ u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags)
 	    (bypass && !(vi->features & BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG))))
 		return VIRTIO_IOMMU_S_INVAL;
 	return vhost_iommu_domain_attach(vi, id, endpoint, bypass,
+					 VHOST_IOMMU_NO_TABLE,
 					 VHOST_IOMMU_NO_TABLE);
 }
 
@@ -325,7 +349,7 @@ void vhost_iommu_detach_ep(struct vhost_iommu_ep *ep)
 		return;
 	vhost_iommu_group_block(ep->group);
 	if (ep->hwdom)
-		put_hwdom(ep->hwdom);
+		vhost_iommu_domain_put_hwdom(ep->hwdom);
 	ep->hwdom = NULL;
 	ep->domain = NULL;
 	list_del_init(&ep->domain_list);

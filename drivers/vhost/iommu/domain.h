@@ -29,8 +29,11 @@ struct vhost_iommu_mapping {
  * @vi: the instance; constant
  * @id: number; constant
  * @bypass: made by ATTACH with VIRTIO_IOMMU_ATTACH_F_BYPASS; constant
- * @root: guest-physical address of the guest's table, made by ATTACH_TABLE; or
- *	VHOST_IOMMU_NO_TABLE; constant
+ * @root: guest-physical address of the guest's page table, or VHOST_IOMMU_NO_TABLE;
+ *	constant, unless there is a PASID table: then it is what entry 0 had when it was
+ *	read, and changes under the instance's lock and s2.lock for writing
+ * @pasids: guest-physical address of the guest's PASID table, or VHOST_IOMMU_NO_TABLE;
+ *	locks as for @root
  * @mappings: struct vhost_iommu_mapping, without overlaps; the instance's lock and
  *	s2.lock, see vhost_iommu.h. Of a table, see shadow.c
  * @endpoints: struct vhost_iommu_ep; there is always one; the instance's lock
@@ -41,6 +44,7 @@ struct vhost_iommu_domain {
 	u32			id;
 	bool			bypass;
 	u64			root;
+	u64			pasids;
 	struct rb_root_cached	mappings;
 	struct list_head	endpoints;
 	struct list_head	hwdoms;
@@ -98,8 +102,12 @@ void vhost_iommu_domain_unmap(struct vhost_iommu_domain *domain,
 			      struct vhost_iommu_mapping *m);
 void vhost_iommu_domain_invalidate(struct vhost_iommu_domain *domain, u64 start,
 				   u64 last);
+struct vhost_iommu_hwdom *
+vhost_iommu_domain_get_hwdom(struct vhost_iommu_domain *domain,
+			     struct vhost_iommu_ep *ep);
+void vhost_iommu_domain_put_hwdom(struct vhost_iommu_hwdom *hw);
 u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
-			     bool bypass, u64 root);
+			     bool bypass, u64 root, u64 pasids);
 u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags);
 u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint);
 u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
@@ -135,9 +143,17 @@ to_mapping(struct interval_tree_node *node)
 }
 
 static inline bool
+vhost_iommu_domain_has_pasids(const struct vhost_iommu_domain *domain)
+{
+	return domain->pasids != VHOST_IOMMU_NO_TABLE;
+}
+
+/* Does it have a table of either kind? */
+static inline bool
 vhost_iommu_domain_has_table(const struct vhost_iommu_domain *domain)
 {
-	return domain->root != VHOST_IOMMU_NO_TABLE;
+	return domain->root != VHOST_IOMMU_NO_TABLE ||
+	       vhost_iommu_domain_has_pasids(domain);
 }
 
 /* The guest-physical address of the last byte of a mapping. */

@@ -15,6 +15,7 @@
 #include "endpoint.h"
 #include "shadow.h"
 #include "stage2.h"
+#include "table_request.h"
 #include "vhost_iommu.h"
 
 #define ENDPOINT_REGIONS_MAX	64

@@ -20,8 +20,8 @@
 
 #include "domain.h"
 #include "endpoint.h"
-#include "shadow.h"
 #include "stage2.h"
+#include "table_request.h"
 #include "vhost_iommu.h"
 
 #define PROBE_SIZE_DEFAULT	512

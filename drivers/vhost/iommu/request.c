@@ -15,8 +15,8 @@
 
 #include "domain.h"
 #include "endpoint.h"
-#include "shadow.h"
 #include "stage2.h"
+#include "table_request.h"
 #include "trace.h"
 #include "vhost_iommu.h"
 
@@ -50,7 +50,7 @@ union request {
 	struct virtio_iommu_req_map	map;
 	struct virtio_iommu_req_unmap	unmap;
 	struct virtio_iommu_req_probe	probe;
-	struct virtio_iommu_req_attach_pgt_x86_64	attach_table;
+	union vhost_iommu_attach_table	attach_table;
 	struct virtio_iommu_req_invalidate	invalidate;
 };
 
@@ -171,10 +171,10 @@ static u8 do_attach_table(struct batch *b, const union request *req)
 {
 	b->vi->stats.attach_table++;
 	trace_vhost_iommu_attach_table(b->vi,
-				       le32_to_cpu(req->attach_table.domain),
-				       le32_to_cpu(req->attach_table.endpoint),
-				       le16_to_cpu(req->attach_table.format),
-				       le64_to_cpu(req->attach_table.pgd));
+				       le32_to_cpu(req->attach_table.any.domain),
+				       le32_to_cpu(req->attach_table.any.endpoint),
+				       le16_to_cpu(req->attach_table.any.format),
+				       le64_to_cpu(req->attach_table.x86_64.pgd));
 	batch_lock(b, BATCH_WRITE);
 	b->full = true;
 	return vhost_iommu_attach_table(b->vi, &req->attach_table);
@@ -190,7 +190,8 @@ static u8 do_invalidate(struct batch *b, const union request *req)
 					   le64_to_cpu(req->invalidate.virt_start),
 					   le64_to_cpu(req->invalidate.nr_pages),
 					   req->invalidate.granule);
-	batch_lock(b, BATCH_READ);
+	batch_lock(b, vhost_iommu_invalidates_pasids(&req->invalidate) ?
+		      BATCH_WRITE : BATCH_READ);
 	return vhost_iommu_invalidate_table(b->vi, &req->invalidate, &b->full);
 }
 
@@ -218,7 +219,7 @@ static const struct request_type request_types[] = {
 	[VIRTIO_IOMMU_T_UNMAP] =
 		REQUEST(unmap, BIT_ULL(VIRTIO_IOMMU_F_MAP_UNMAP), do_unmap),
 	[VIRTIO_IOMMU_T_ATTACH_TABLE] =
-		REQUEST(attach_pgt_x86_64, BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE),
+		REQUEST(attach_table, BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE),
 			do_attach_table),
 	[VIRTIO_IOMMU_T_INVALIDATE] =
 		REQUEST(invalidate, BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE),

@@ -21,6 +21,7 @@
 /* Formats; of the drafts' own, 1 (Arm LPAE) and 2 (SMMUv3 PASID table). */
 #define VIRTIO_IOMMU_FORMAT_EXPERIMENTAL	0xff00
 #define VIRTIO_IOMMU_FORMAT_PGTF_X86_64		0xff00
+#define VIRTIO_IOMMU_FORMAT_PASIDTF		0xff01
 
 /**
  * struct virtio_iommu_req_attach_table - ATTACH_TABLE, of any format
@@ -58,6 +59,30 @@ struct virtio_iommu_req_attach_pgt_x86_64 {
 	__le16 format;
 	__u8 reserved[2];
 	__le64 pgd;
+	__u8 reserved2[52];
+	struct virtio_iommu_req_tail tail;
+};
+
+/**
+ * struct virtio_iommu_req_attach_pasid_table - ATTACH_TABLE, PASID table
+ * @head: type VIRTIO_IOMMU_T_ATTACH_TABLE
+ * @domain: domain number
+ * @endpoint: endpoint number
+ * @format: VIRTIO_IOMMU_FORMAT_PASIDTF
+ * @bits: log2 of how many entries there are
+ * @reserved: must be 0
+ * @table: guest-physical address of entry 0
+ * @reserved2: must be 0
+ * @tail: status
+ */
+struct virtio_iommu_req_attach_pasid_table {
+	struct virtio_iommu_req_head head;
+	__le32 domain;
+	__le32 endpoint;
+	__le16 format;
+	__u8 bits;
+	__u8 reserved;
+	__le64 table;
 	__u8 reserved2[52];
 	struct virtio_iommu_req_tail tail;
 };
@@ -185,6 +210,27 @@ struct virtio_iommu_probe_pgtf_x86_64 {
 	__u8 reserved[2];
 	__le64 flags;
 };
+
+/* The device never caches an entry that is not valid. */
+#define VIRTIO_IOMMU_PASIDTF_F_NO_NEGATIVE	(1 << 0)
+
+/**
+ * struct virtio_iommu_probe_pasidtf - the endpoint takes PASID tables
+ * @head: type VIRTIO_IOMMU_PROBE_T_PASID_TABLE_FMT
+ * @format: VIRTIO_IOMMU_FORMAT_PASIDTF
+ * @reserved: 0
+ * @flags: VIRTIO_IOMMU_PASIDTF_F_*
+ */
+struct virtio_iommu_probe_pasidtf {
+	struct virtio_iommu_probe_property head;
+	__le16 format;
+	__u8 reserved[2];
+	__le64 flags;
+};
+
+/* An entry of a PASID table: valid, the address of an x86-64 table; the rest is 0. */
+#define VIRTIO_IOMMU_PASIDTF_VALID		(1ULL << 0)
+#define VIRTIO_IOMMU_PASIDTF_ADDR_MASK		0x000ffffffffff000ULL
 
 /* Bits of an entry of an x86-64 table; all others but the address are ignored. */
 #define VIRTIO_IOMMU_X86_64_PRESENT		(1ULL << 0)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _VHOST_IOMMU_PASID_H
+#define _VHOST_IOMMU_PASID_H
+
+#include <linux/types.h>
+
+struct vhost_iommu;
+struct vhost_iommu_domain;
+
+u64 vhost_iommu_pasid_root(struct vhost_iommu *vi, u64 pasids);
+u8 vhost_iommu_pasids_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
+			     u64 pasids);
+int vhost_iommu_pasids_reread(struct vhost_iommu_domain *domain);
+
+#endif /* _VHOST_IOMMU_PASID_H */
