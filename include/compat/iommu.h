@@ -55,6 +55,49 @@ static struct iommu_domain *compat_##name(unsigned int type)		\
 }
 #endif
 
+/*
+ * COMPAT_SET_PASID(name) makes compat_name(), an iommu_domain_ops.set_dev_pasid, of
+ * int name(struct iommu_domain *domain, struct device *dev, ioasid_t pasid).
+ */
+#ifdef COMPAT_IOMMU_SET_PASID_OLD
+#define COMPAT_SET_PASID(name)						\
+static int compat_##name(struct iommu_domain *domain,			\
+			 struct device *dev, ioasid_t pasid,		\
+			 struct iommu_domain *old)			\
+{									\
+	return name(domain, dev, pasid);				\
+}
+#else
+#define COMPAT_SET_PASID(name)						\
+static int compat_##name(struct iommu_domain *domain,			\
+			 struct device *dev, ioasid_t pasid)		\
+{									\
+	return name(domain, dev, pasid);				\
+}
+#endif
+
+/*
+ * To take its domain from a PASID, newer kernels give it the blocked domain. Older
+ * ones have an operation for it, of struct iommu_ops, which does the same here.
+ */
+#ifdef COMPAT_IOMMU_REMOVE_PASID
+static inline void compat_remove_pasid(struct device *dev, ioasid_t pasid,
+				       struct iommu_domain *domain)
+{
+	struct iommu_domain *blocked = domain->owner->blocked_domain;
+
+#ifdef COMPAT_IOMMU_SET_PASID_OLD
+	blocked->ops->set_dev_pasid(blocked, dev, pasid, domain);
+#else
+	blocked->ops->set_dev_pasid(blocked, dev, pasid);
+#endif
+}
+
+#define COMPAT_REMOVE_PASID_OP	.remove_dev_pasid = compat_remove_pasid,
+#else
+#define COMPAT_REMOVE_PASID_OP
+#endif
+
 /* Exported, but declared in a header that is private to drivers/iommu. */
 #if IS_ENABLED(CONFIG_IOMMU_DMA)
 void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);

@@ -12,6 +12,7 @@
  */
 #include <linux/io.h>
 
+#include "pasid.h"
 #include "table.h"
 #include "viommu.h"
 
@@ -26,6 +27,8 @@ static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
 	      offsetof(struct virtio_iommu_req_detach, endpoint));
 static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
 	      offsetof(struct virtio_iommu_req_attach_pgt_x86_64, endpoint));
+static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
+	      offsetof(struct virtio_iommu_req_attach_pasid_table, endpoint));
 
 static void viommu_move_done(struct viommu_stream *stream,
 			     struct viommu_request *req, int err)
@@ -53,6 +56,10 @@ static void viommu_encode_move(struct viommu_request *req, struct viommu_id *id,
 	else if (to->table)
 		viommu_encode_attach_table(req, to->id, id->nr,
 					   virt_to_phys(to->table->root));
+	else if (to->pasids)
+		viommu_encode_attach_pasids(req, to->id, id->nr,
+					    virt_to_phys(to->pasids->entries),
+					    to->pasids->bits);
 	else
 		viommu_encode_attach(req, to->id, id->nr, to->bypass ?
 				     VIRTIO_IOMMU_ATTACH_F_BYPASS : 0);
@@ -73,7 +80,7 @@ static void viommu_submit_move(struct viommu_move *move, struct viommu_id *id,
 	} else {
 		/* From here on the device may know what is in the table. */
 		if (to && to->table)
-			to->table_used = true;
+			WRITE_ONCE(to->table_used, true);
 		viommu_encode_move(req, id, to);
 		id->err = viommu_request_submit(queue, &move->stream, req);
 	}
@@ -125,13 +132,19 @@ static int viommu_id_moved(struct viommu_dev *viommu, struct viommu_id *id,
 	return to ? viommu_domain_enter(to) : 0;
 }
 
-/*
- * On failure some are there, and the others still count as where they were. An
- * endpoint may have ids that the device does not know, such as those that a PCI bridge
- * could replace its own with, but not only such.
+/**
+ * viommu_move_ids() - move ids of an endpoint to another domain
+ * @viommu: the instance
+ * @ids: the ids. An endpoint may have ids that the device does not know, such as those
+ *	that a PCI bridge could replace its own with, but not only such
+ * @nr: how many
+ * @to: the domain
+ *
+ * Return: 0, or an errno: some are there then, and the others still count as where
+ * they were.
  */
-static int viommu_move_ids(struct viommu_dev *viommu, struct viommu_id **ids,
-			   unsigned int nr, struct viommu_domain *to)
+int viommu_move_ids(struct viommu_dev *viommu, struct viommu_id **ids,
+		    unsigned int nr, struct viommu_domain *to)
 {
 	bool known = false;
 	unsigned int i;
@@ -196,7 +209,7 @@ static int viommu_block_ids(struct viommu_dev *viommu, struct viommu_id **ids,
 
 /**
  * viommu_block_endpoint() - have an endpoint reach nothing
- * @ep: the endpoint
+ * @ep: the endpoint. Its PASIDs that have a domain go on
  *
  * Return: 0 or an errno; then nobody knows what it can reach.
  */
@@ -204,6 +217,9 @@ int viommu_block_endpoint(struct viommu_endpoint *ep)
 {
 	int err;
 
+	if (ep->pasids && !viommu_pasids_enter(ep, NULL) &&
+	    viommu_pasids_busy(ep))
+		return 0;
 	err = viommu_block_ids(ep->viommu, ep->ids, ep->nr_ids);
 	if (err && err != -ENODEV)
 		dev_err(ep->dev, "cannot be blocked (%d)\n", err);
@@ -215,8 +231,8 @@ int viommu_block_endpoint(struct viommu_endpoint *ep)
  * @ep: the endpoint
  * @to: the domain
  *
- * Return: 0, or an errno; then the endpoint is blocked. -EINVAL means that it
- * and the domain do not go together.
+ * Return: 0, or an errno; then the endpoint is blocked, or where it was. -EINVAL means
+ * that it and the domain do not go together, -EBUSY that its PASIDs are in the way.
  */
 int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to)
 {
@@ -224,7 +240,14 @@ int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to)
 
 	lockdep_assert_held(&ep->viommu->attach_lock);
 
+	if (ep->pasids && to->table)
+		return viommu_pasids_enter(ep, to);
+	if (viommu_pasids_busy(ep))
+		return -EBUSY;
+
 	err = viommu_move_ids(ep->viommu, ep->ids, ep->nr_ids, to);
+	if (!err && ep->pasids)
+		viommu_pasids_enter(ep, NULL);
 	if (!err)
 		return 0;
 
@@ -248,7 +271,7 @@ void viommu_release_endpoint(struct viommu_endpoint *ep)
 		struct viommu_id *id = ep->ids[i];
 		int err;
 
-		if (id->users > 1)
+		if (id->users > 1 && !ep->pasids)
 			continue;
 		if (viommu->bypass)
 			err = viommu_block_ids(viommu, &id, 1);
@@ -259,6 +282,7 @@ void viommu_release_endpoint(struct viommu_endpoint *ep)
 			id->domain->stuck = true;
 		viommu_id_moved(viommu, id, NULL);
 	}
+	viommu_pasids_destroy(ep);
 }
 
 /**

@@ -417,7 +417,7 @@ void viommu_domain_leave(struct viommu_domain *vdomain)
 
 	/* Before a reset the device still has it. */
 	if (!vdomain->viommu->frozen)
-		vdomain->table_used = false;
+		WRITE_ONCE(vdomain->table_used, false);
 
 	/*
 	 * Those in flight follow when they are done. Those that the device has
@@ -442,6 +442,7 @@ void viommu_domain_init(struct viommu_domain *vdomain)
 {
 	viommu_stream_init(&vdomain->requests, viommu_domain_done);
 	vdomain->mappings = VIOMMU_NO_MAPPINGS;
+	xa_init(&vdomain->pasid_users);
 }
 
 /**

@@ -3,6 +3,7 @@
  * Requests and statuses as the device sees them.
  */
 #include <linux/align.h>
+#include <linux/iommu.h>
 #include <linux/log2.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -126,15 +127,36 @@ void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
 }
 
 /**
+ * viommu_encode_attach_pasids() - move an endpoint into a domain with a PASID table
+ * @req: filled in
+ * @domain: the domain's number
+ * @endpoint: the endpoint's id
+ * @table: physical address of the table
+ * @bits: log2 of how many entries it has
+ */
+void viommu_encode_attach_pasids(struct viommu_request *req, u32 domain,
+				 u32 endpoint, u64 table, u8 bits)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_ATTACH_TABLE,
+		      offsetof(struct virtio_iommu_req_attach_pasid_table, tail));
+	req->out.attach_pasids.domain = cpu_to_le32(domain);
+	req->out.attach_pasids.endpoint = cpu_to_le32(endpoint);
+	req->out.attach_pasids.format = cpu_to_le16(VIRTIO_IOMMU_FORMAT_PASIDTF);
+	req->out.attach_pasids.table = cpu_to_le64(table);
+	req->out.attach_pasids.bits = bits;
+}
+
+/**
  * viommu_encode_invalidate() - tell the device that a table has changed
  * @req: filled in
  * @domain: the domain's number
+ * @pasid: the PASID that has the table, or IOMMU_PASID_INVALID if the domain has it
  * @start: the first address
- * @last: the last address; with 0 and U64_MAX, all of the domain
+ * @last: the last address; with 0 and U64_MAX, all of the table
  * @leaf: only entries without a table below have changed
  */
-void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u64 start,
-			      u64 last, bool leaf)
+void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u32 pasid,
+			      u64 start, u64 last, bool leaf)
 {
 	struct virtio_iommu_req_invalidate *out = &req->out.invalidate;
 
@@ -145,8 +167,14 @@ void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u64 start,
 				    VIRTIO_IOMMU_INV_T_DEV_IOTLB);
 	if (leaf)
 		out->flags = cpu_to_le16(VIRTIO_IOMMU_INVAL_F_LEAF);
+	if (pasid != IOMMU_PASID_INVALID) {
+		out->flags |= cpu_to_le16(VIRTIO_IOMMU_INVAL_F_PASID);
+		out->pasid = cpu_to_le32(pasid);
+	}
 	if (!start && last == U64_MAX) {
-		out->inv_gran = cpu_to_le16(VIRTIO_IOMMU_INVAL_G_DOMAIN);
+		out->inv_gran = cpu_to_le16(pasid == IOMMU_PASID_INVALID ?
+					    VIRTIO_IOMMU_INVAL_G_DOMAIN :
+					    VIRTIO_IOMMU_INVAL_G_PASID);
 		return;
 	}
 	start = ALIGN_DOWN(start, SZ_4K);
@@ -154,6 +182,21 @@ void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u64 start,
 	out->virt_start = cpu_to_le64(start);
 	out->nr_pages = cpu_to_le64((last - start) / SZ_4K + 1);
 	out->granule = ilog2(SZ_4K);
+}
+
+/**
+ * viommu_encode_invalidate_pasid() - tell the device that a PASID has another table
+ * @req: filled in
+ * @domain: number of the domain of the PASID table
+ * @pasid: the PASID
+ */
+void viommu_encode_invalidate_pasid(struct viommu_request *req, u32 domain,
+				    u32 pasid)
+{
+	struct virtio_iommu_req_invalidate *out = &req->out.invalidate;
+
+	viommu_encode_invalidate(req, domain, pasid, 0, U64_MAX, false);
+	out->inv_type |= cpu_to_le16(VIRTIO_IOMMU_INV_T_PASID);
 }
 
 /**

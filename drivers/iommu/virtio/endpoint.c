@@ -12,6 +12,7 @@
 
 #include <compat/iommu.h>
 
+#include "pasid.h"
 #include "viommu.h"
 
 /* Where MSI doorbells are mapped if the device has no region for them */
@@ -136,6 +137,10 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 	if (!device_link_add(dev, viommu->dev, 0))
 		dev_warn(dev, "may lose its mappings at suspend and shutdown\n");
 
+	/* The core asks for it next; the endpoint may have fewer. */
+	if (viommu_tables_wanted(ep))
+		viommu->iommu.max_pasids = max(viommu->iommu.max_pasids,
+					       viommu_max_pasids(ep));
 	dev_iommu_priv_set(dev, ep);
 	return &viommu->iommu;
 

@@ -9,6 +9,7 @@
 
 #include <compat/iommu.h>
 
+#include "pasid.h"
 #include "viommu.h"
 
 static int viommu_map_identity_range(struct viommu_domain *vdomain, u64 start,
@@ -159,11 +160,24 @@ static int viommu_attach_blocked(struct iommu_domain *domain,
 	return err;
 }
 
+static int viommu_block_pasid(struct iommu_domain *domain, struct device *dev,
+			      ioasid_t pasid)
+{
+	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
+
+	mutex_lock(&ep->viommu->attach_lock);
+	viommu_detach_pasid(ep, pasid);
+	mutex_unlock(&ep->viommu->attach_lock);
+	return 0;
+}
+
 COMPAT_ATTACH_DEV(viommu_attach_blocked)
+COMPAT_SET_PASID(viommu_block_pasid)
 
 struct iommu_domain viommu_blocked_domain = {
 	.type	= IOMMU_DOMAIN_BLOCKED,
 	.ops	= &(const struct iommu_domain_ops) {
 		.attach_dev = compat_viommu_attach_blocked,
+		.set_dev_pasid = compat_viommu_block_pasid,
 	},
 };

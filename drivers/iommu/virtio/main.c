@@ -108,6 +108,7 @@ static const struct iommu_ops viommu_ops = {
 	.domain_alloc_paging	= viommu_domain_alloc_paging,
 	.COMPAT_ALLOC_IDENTITY_OP = compat_viommu_domain_alloc_identity,
 	.blocked_domain		= &viommu_blocked_domain,
+	COMPAT_REMOVE_PASID_OP
 };
 
 static struct viommu_dev *viommu_new(struct virtio_device *vdev)

@@ -92,6 +92,7 @@ struct viommu_request {
 		struct virtio_iommu_req_unmap unmap;
 		struct virtio_iommu_req_probe probe;
 		struct virtio_iommu_req_attach_pgt_x86_64 attach_table;
+		struct virtio_iommu_req_attach_pasid_table attach_pasids;
 		struct virtio_iommu_req_invalidate invalidate;
 	} out __aligned(VIOMMU_DMA_ALIGN);
 	struct virtio_iommu_req_tail tail __aligned(VIOMMU_DMA_ALIGN);
@@ -159,8 +160,12 @@ void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
 			 size_t in_len);
 void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
 				u32 endpoint, u64 root);
-void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u64 start,
-			      u64 last, bool leaf);
+void viommu_encode_attach_pasids(struct viommu_request *req, u32 domain,
+				 u32 endpoint, u64 table, u8 bits);
+void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u32 pasid,
+			      u64 start, u64 last, bool leaf);
+void viommu_encode_invalidate_pasid(struct viommu_request *req, u32 domain,
+				    u32 pasid);
 int viommu_status_to_errno(u8 status);
 
 #endif /* _VIOMMU_REQUEST_H */

@@ -14,6 +14,7 @@
 
 #include <compat/iommu.h>
 
+#include "pasid.h"
 #include "table.h"
 #include "viommu.h"
 
@@ -30,6 +31,8 @@ static void viommu_parse_table(struct viommu_table_caps *caps, u16 type,
 	const struct virtio_iommu_probe_input_range *input = property;
 	const struct virtio_iommu_probe_output_size *output = property;
 	const struct virtio_iommu_probe_pgtf_x86_64 *format = property;
+	const struct virtio_iommu_probe_pasid_size *pasid = property;
+	const struct virtio_iommu_probe_pasidtf *pasid_format = property;
 
 	switch (type) {
 	case VIRTIO_IOMMU_PROBE_T_PAGE_SIZE_MASK:
@@ -54,6 +57,16 @@ static void viommu_parse_table(struct viommu_table_caps *caps, u16 type,
 		caps->format = true;
 		caps->negative = !(get_unaligned_le64(&format->flags) &
 				   VIRTIO_IOMMU_PGTF_X86_64_F_NO_NEGATIVE);
+		break;
+	case VIRTIO_IOMMU_PROBE_T_PASID_SIZE:
+		if (size >= sizeof(*pasid))
+			caps->pasid_bits = pasid->bits;
+		break;
+	case VIRTIO_IOMMU_PROBE_T_PASID_TABLE_FMT:
+		if (size >= sizeof(*pasid_format) &&
+		    get_unaligned_le16(&pasid_format->format) ==
+		    VIRTIO_IOMMU_FORMAT_PASIDTF)
+			caps->pasid_format = true;
 		break;
 	}
 }
@@ -103,6 +116,8 @@ void viommu_merge_table_caps(struct viommu_table_caps *caps,
 	caps->start = max(caps->start, other->start);
 	caps->last = min(caps->last, other->last);
 	caps->output_bits = min(caps->output_bits, other->output_bits);
+	caps->pasid_format &= other->pasid_format;
+	caps->pasid_bits = min(caps->pasid_bits, other->pasid_bits);
 }
 
 static bool viommu_table_caps_usable(const struct viommu_table_caps *caps)
@@ -132,30 +147,53 @@ bool viommu_tables_wanted(const struct viommu_endpoint *ep)
 		     ep->viommu->geometry.aperture_end);
 }
 
-/* Have the device forget a range, and wait until it has. */
+/* Have the device forget a range of a domain or of a PASID, and wait until it has. */
+static int viommu_invalidate(struct viommu_queue *queue, u32 domain, u32 pasid,
+			     u64 start, u64 last, bool leaf)
+{
+	struct viommu_batch batch;
+	struct viommu_request *req;
+	unsigned long flags;
+	int err;
+
+	viommu_batch_init(&batch);
+	spin_lock_irqsave(&queue->lock, flags);
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+	} else {
+		viommu_encode_invalidate(req, domain, pasid, start, last, leaf);
+		err = viommu_request_submit(queue, &batch.stream, req);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	if (!err)
+		err = viommu_batch_wait(queue, &batch);
+	/* No endpoint is in the domain any more, or yet: nothing is cached. */
+	return err == -ENOENT ? 0 : err;
+}
+
+/* The same, wherever the device may use the domain's table. */
 static int viommu_send_invalidate(struct viommu_domain *vdomain, u64 start,
 				  u64 last, bool leaf)
 {
 	struct viommu_queue *queue = &vdomain->viommu->queue;
-	struct viommu_batch batch;
-	struct viommu_request *req;
-	unsigned long flags;
+	unsigned long user;
+	void *note;
 	int err = 0;
 
-	viommu_batch_init(&batch);
-	spin_lock_irqsave(&queue->lock, flags);
-	if (!vdomain->table_used)
-		goto out_unlock;
-	req = viommu_request_get(queue, &flags);
-	if (IS_ERR(req)) {
-		err = PTR_ERR(req);
-		goto out_unlock;
+	/* Someone who comes to use it now reads the table after we have written. */
+	smp_mb();
+	if (READ_ONCE(vdomain->table_used))
+		err = viommu_invalidate(queue, vdomain->id, IOMMU_PASID_INVALID,
+					start, last, leaf);
+	xa_for_each(&vdomain->pasid_users, user, note) {
+		if (err)
+			break;
+		err = viommu_invalidate(queue, viommu_pasid_user_domain(user),
+					viommu_pasid_user_pasid(user), start,
+					last, leaf);
 	}
-	viommu_encode_invalidate(req, vdomain->id, start, last, leaf);
-	err = viommu_request_submit(queue, &batch.stream, req);
-out_unlock:
-	spin_unlock_irqrestore(&queue->lock, flags);
-	return err ?: viommu_batch_wait(queue, &batch);
+	return err;
 }
 
 /*
@@ -178,9 +216,6 @@ static int viommu_table_sync(struct viommu_domain *vdomain, u64 start, u64 last,
 		return 0;
 	err = viommu_send_invalidate(vdomain, start, last,
 				     leaf && list_empty(&parked));
-	/* No endpoint is in the domain any more, or yet: nothing is cached. */
-	if (err == -ENOENT)
-		err = 0;
 	if (err)
 		viommu_table_return_parked(table, &parked);
 	else
@@ -275,15 +310,9 @@ static bool viommu_table_fits(const struct viommu_domain *vdomain,
 	       fls64(vdomain->table->output_last) <= caps->output_bits;
 }
 
-/**
- * viommu_attach_table() - move an endpoint into a domain with a table
- * @domain: the domain
- * @dev: the endpoint's device
- *
- * Return: 0; -EINVAL if the two do not go together; another errno: then the endpoint
- * is blocked, or the core blocks it.
- */
-int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
+/* Use a domain's table for a PASID of an endpoint, or for requests without one. */
+static int viommu_use_table(struct iommu_domain *domain, struct device *dev,
+			    ioasid_t pasid)
 {
 	struct viommu_endpoint *ep = dev_iommu_priv_get(dev);
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
@@ -297,18 +326,42 @@ int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
 	/* The ATTACH comes later: see viommu_table_sync_map(). */
 	if (ep->table_caps.negative)
 		WRITE_ONCE(vdomain->table_negative, true);
-	err = viommu_move_endpoint(ep, vdomain);
+	err = pasid == IOMMU_NO_PASID ? viommu_move_endpoint(ep, vdomain) :
+					viommu_attach_pasid(ep, pasid, vdomain);
 	/* What was mapped meanwhile by someone who saw no need to tell the device */
 	if (!err && ep->table_caps.negative) {
 		err = viommu_table_sync(vdomain, 0, U64_MAX, true, false);
-		if (err)
+		if (err && pasid == IOMMU_NO_PASID)
 			viommu_block_endpoint(ep);
+		else if (err)
+			viommu_detach_pasid(ep, pasid);
 	}
 	mutex_unlock(&ep->viommu->attach_lock);
 	return err;
 }
 
+/**
+ * viommu_attach_table() - move an endpoint into a domain with a table
+ * @domain: the domain
+ * @dev: the endpoint's device
+ *
+ * Return: 0; -EINVAL if the two do not go together; another errno: then the endpoint
+ * is blocked, or where it was, or the core blocks it.
+ */
+int viommu_attach_table(struct iommu_domain *domain, struct device *dev)
+{
+	return viommu_use_table(domain, dev, IOMMU_NO_PASID);
+}
+
 COMPAT_ATTACH_DEV(viommu_attach_table)
+
+static int viommu_set_pasid(struct iommu_domain *domain, struct device *dev,
+			    ioasid_t pasid)
+{
+	return viommu_use_table(domain, dev, pasid);
+}
+
+COMPAT_SET_PASID(viommu_set_pasid)
 
 static void viommu_table_free(struct iommu_domain *domain)
 {
@@ -319,12 +372,14 @@ static void viommu_table_free(struct iommu_domain *domain)
 	/* The device may still read it, and never stop. */
 	if (!vdomain->stuck)
 		viommu_table_destroy(vdomain->table);
+	xa_destroy(&vdomain->pasid_users);
 	kfree(vdomain->table);
 	kfree(vdomain);
 }
 
 static const struct iommu_domain_ops viommu_table_ops = {
 	.attach_dev		= compat_viommu_attach_table,
+	.set_dev_pasid		= compat_viommu_set_pasid,
 	.map_pages		= viommu_table_map_pages,
 	.unmap_pages		= viommu_table_unmap_pages,
 	.iova_to_phys		= viommu_table_iova_to_phys,

@@ -40,8 +40,11 @@
  * @table: our own page table, or NULL; then the device has @mappings
  * @table_negative: an endpoint that may cache what @table has not was ever here;
  *	written under attach_lock
- * @table_used: the device was asked to use @table, and may still; under
+ * @table_used: the device was asked to use @table, and may still; written under
  *	viommu_queue.lock
+ * @pasid_users: entries of PASID tables that lead to @table, as viommu_pasid_user()
+ *	has them; changes under attach_lock
+ * @pasids: the PASID table that this domain is for, or NULL
  * @stuck: the device did not let go of an endpoint: nobody else gets the number. Under
  *	attach_lock, until the domain is freed
  * @requests: the MAP and UNMAP requests in flight
@@ -58,6 +61,8 @@ struct viommu_domain {
 	struct viommu_table *table;
 	bool table_negative;
 	bool table_used;
+	struct xarray pasid_users;
+	struct viommu_pasids *pasids;
 	bool stuck;
 	struct viommu_stream requests;
 	struct viommu_mappings mappings;
@@ -154,6 +159,8 @@ struct viommu_id {
  * @start: the first address
  * @last: the last
  * @output_bits: of a physical address
+ * @pasid_format: it knows our format of PASID tables
+ * @pasid_bits: of a PASID
  */
 struct viommu_table_caps {
 	bool format;
@@ -162,11 +169,14 @@ struct viommu_table_caps {
 	u64 start;
 	u64 last;
 	unsigned int output_bits;
+	bool pasid_format;
+	unsigned int pasid_bits;
 };
 
 #define VIOMMU_ALL_TABLE_CAPS						\
 	((struct viommu_table_caps){ .format = true, .sizes = U64_MAX,	\
-				     .last = U64_MAX, .output_bits = 64 })
+				     .last = U64_MAX, .output_bits = 64,	\
+				     .pasid_format = true, .pasid_bits = 20 })
 
 /**
  * struct viommu_endpoint - a device behind the IOMMU
@@ -174,6 +184,7 @@ struct viommu_table_caps {
  * @viommu: the instance, with a reference
  * @regions: its reserved regions, by address
  * @table_caps: of all its ids
+ * @pasids: its PASID table, or NULL; under attach_lock
  * @nr_ids: how many @ids
  * @ids: those of its fwspec
  */
@@ -182,6 +193,7 @@ struct viommu_endpoint {
 	struct viommu_dev *viommu;
 	struct list_head regions;
 	struct viommu_table_caps table_caps;
+	struct viommu_pasids *pasids;
 	unsigned int nr_ids;
 	struct viommu_id *ids[] __counted_by(nr_ids);
 };
@@ -204,6 +216,8 @@ int viommu_freeze(struct virtio_device *vdev);
 int viommu_restore(struct virtio_device *vdev);
 
 /* attach.c */
+int viommu_move_ids(struct viommu_dev *viommu, struct viommu_id **ids,
+		    unsigned int nr, struct viommu_domain *to);
 int viommu_move_endpoint(struct viommu_endpoint *ep, struct viommu_domain *to);
 int viommu_block_endpoint(struct viommu_endpoint *ep);
 void viommu_release_endpoint(struct viommu_endpoint *ep);

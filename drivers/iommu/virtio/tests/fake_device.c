@@ -71,6 +71,8 @@ static void fake_read_request(struct fake_request *log, void *out)
 
 		log->domain = le32_to_cpu(attach->domain);
 		log->endpoint = le32_to_cpu(attach->endpoint);
+		log->format = le16_to_cpu(attach->format);
+		log->bits = attach->reserved[0];
 		log->phys = le64_to_cpu(attach->pgd);
 		break;
 	}
@@ -79,10 +81,12 @@ static void fake_read_request(struct fake_request *log, void *out)
 
 		log->domain = le32_to_cpu(inval->domain);
 		log->flags = le16_to_cpu(inval->flags);
+		log->inv_type = le16_to_cpu(inval->inv_type);
+		log->pasid = le32_to_cpu(inval->pasid);
 		log->start = le64_to_cpu(inval->virt_start);
 		log->last = log->start - 1 + (le64_to_cpu(inval->nr_pages) <<
 					      inval->granule);
-		if (inval->inv_gran == cpu_to_le16(VIRTIO_IOMMU_INVAL_G_DOMAIN))
+		if (inval->inv_gran != cpu_to_le16(VIRTIO_IOMMU_INVAL_G_VA))
 			log->last = U64_MAX;
 		break;
 	}

@@ -27,6 +27,10 @@ struct fake_request {
 	u64 start;
 	u64 last;
 	u64 phys;
+	u16 format;
+	u8 bits;
+	u16 inv_type;
+	u32 pasid;
 };
 
 /**
