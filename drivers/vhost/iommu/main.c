@@ -61,11 +61,8 @@ static u64 offered_features(const struct vhost_iommu *vi)
 
 static void request_kick(struct vhost_iommu_vring *vr)
 {
-	struct vhost_iommu *vi = container_of(vr, struct vhost_iommu,
-					      vqs[VHOST_IOMMU_VQ_REQUEST]);
-
-	atomic64_inc(&vi->kicks);
-	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_REQUEST);
+	vhost_iommu_kick(container_of(vr, struct vhost_iommu,
+				      vqs[VHOST_IOMMU_VQ_REQUEST]));
 }
 
 /* The guest has put a buffer back; the next fault will find it. */
@@ -97,6 +94,7 @@ static int vhost_iommu_open(struct inode *inode, struct file *file)
 		.probe_size = PROBE_SIZE_DEFAULT,
 		.bypass = 1,
 	};
+	vhost_iommu_kick_init(vi, file);
 	file->private_data = vi;
 	return 0;
 }

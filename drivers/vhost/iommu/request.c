@@ -380,7 +380,7 @@ static int handle_one(struct batch *b, const struct vhost_iommu_chain *chain)
  * The guest need not notify afterwards: vhost_iommu_vring_enable_kick() comes before
  * the worker sleeps.
  *
- * Context: the worker.
+ * Context: in the VMM's address space.
  * Return: how many there were, or a negative errno if the ring is broken.
  */
 int vhost_iommu_handle_requests(struct vhost_iommu *vi)

@@ -47,6 +47,7 @@
 #include "vring.h"
 
 struct dentry;
+struct file;
 struct mm_struct;
 struct vhost_iommu_restore;
 struct vhost_iommu_s2;
@@ -82,8 +83,13 @@ enum vhost_iommu_work {
  * @work: reasons to wake the worker; atomic
  * @poll_us: how long the worker looks for a next request at the most, in
  *	microseconds; @lock
- * @poll_ns: how long it does at present, in nanoseconds; only the worker
- * @last_request: when the last one was handled, by local_clock(); only the worker
+ * @poll_skip: notifications until it does so again; @lock
+ * @poll_backoff: how many it will be when it has looked in vain, less one and halved:
+ *	grows when it has, shrinks with each request that it found; @lock
+ * @poll_since: since when it has found nothing, by local_clock(), or 0; only the worker
+ * @file: the open file. @kick_work has a reference while it is queued
+ * @kick_work: handles requests in a thread that notifies
+ * @kick_queued: bit 0: @kick_work is queued; atomic
  * @s2: stage 2, NULL before the first assigned endpoint; @lock
  * @endpoints: by number; @lock
  * @domains: by number; @lock
@@ -117,8 +123,13 @@ struct vhost_iommu {
 	struct vhost_task		*task;
 	unsigned long			work;
 	unsigned int			poll_us;
-	u64				poll_ns;
-	u64				last_request;
+	unsigned int			poll_skip;
+	unsigned int			poll_backoff;
+	u64				poll_since;
+
+	struct file			*file;
+	struct callback_head		kick_work;
+	unsigned long			kick_queued;
 
 	struct vhost_iommu_s2		*s2;
 	struct xarray			endpoints;
@@ -159,6 +170,11 @@ void vhost_iommu_stop(struct vhost_iommu *vi);
 void vhost_iommu_stop_worker(struct vhost_iommu *vi);
 unsigned int vhost_iommu_default_poll_us(void);
 void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work);
+bool vhost_iommu_poll_pays(struct vhost_iommu *vi);
+
+/* kick.c */
+void vhost_iommu_kick_init(struct vhost_iommu *vi, struct file *file);
+void vhost_iommu_kick(struct vhost_iommu *vi);
 
 /* request.c */
 int vhost_iommu_handle_requests(struct vhost_iommu *vi);

@@ -14,8 +14,8 @@
 
 /* How often to look for requests until others get a chance. */
 #define LOOKS		16
-/* The shortest time that is polled for, other than not at all. */
-#define POLL_NS_MIN	(10 * NSEC_PER_USEC)
+/* How many notifications to let pass, at the most, until polling is tried again. */
+#define POLL_BACKOFF_MAX	63U
 
 static unsigned int poll_us = 200;
 module_param(poll_us, uint, 0644);
@@ -50,29 +50,39 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 		vhost_task_wake(task);
 }
 
-/*
- * How long to poll follows from how long requests were apart: longer, if that would
- * have spared the guest a notification; shorter, step by step down to nothing, if
- * poll_us was not enough either.
- */
-static void adapt(struct vhost_iommu *vi, u64 now)
+/* Nothing came while we polled: let the next notifications pass before we try again. */
+static void poll_failed(struct vhost_iommu *vi)
 {
-	u64 max = vi->poll_us * NSEC_PER_USEC;
-	/* The clocks of two processors differ a little. */
-	u64 gap = now > vi->last_request ? now - vi->last_request : 0;
-
-	if (gap > max)
-		vi->poll_ns -= vi->poll_ns / 4;
-	else if (gap > vi->poll_ns)
-		vi->poll_ns = min(max(2 * vi->poll_ns, POLL_NS_MIN), max);
-	if (vi->poll_ns < POLL_NS_MIN)
-		vi->poll_ns = 0;
+	vi->poll_backoff = min(2 * vi->poll_backoff + 1, POLL_BACKOFF_MAX);
+	vi->poll_skip = vi->poll_backoff;
 }
 
 static bool polled_enough(struct vhost_iommu *vi)
 {
-	return !vi->poll_ns || need_resched() ||
-	       local_clock() > vi->last_request + vi->poll_ns;
+	if (need_resched())
+		return true;
+	if (!vi->poll_since)
+		vi->poll_since = local_clock();
+	if (local_clock() <= vi->poll_since + vi->poll_us * NSEC_PER_USEC)
+		return false;
+	poll_failed(vi);
+	return true;
+}
+
+/**
+ * vhost_iommu_poll_pays() - is the worker to look for the next request?
+ * @vi: the instance, locked, whose guest has just notified
+ */
+bool vhost_iommu_poll_pays(struct vhost_iommu *vi)
+{
+	lockdep_assert_held(&vi->lock);
+
+	if (!vi->poll_us)
+		return false;
+	if (!vi->poll_skip)
+		return true;
+	vi->poll_skip--;
+	return false;
 }
 
 /*
@@ -91,12 +101,13 @@ static void serve_requests(struct vhost_iommu *vi)
 		if (!vhost_iommu_complete_requests(vi))
 			return;
 		if (vhost_iommu_vring_pending(vr)) {
-			adapt(vi, local_clock());
 			n = vhost_iommu_handle_requests(vi);
 			if (n < 0)
 				return;
+			if (vi->poll_backoff)
+				vi->poll_backoff--;
+			vi->poll_since = 0;
 			look += n;
-			vi->last_request = local_clock();
 		} else if (!polled_enough(vi)) {
 			if (look == LOOKS - 1)
 				cpu_relax();
@@ -127,8 +138,10 @@ static bool worker_fn(void *data)
 {
 	struct vhost_iommu *vi = data;
 
-	if (!READ_ONCE(vi->work))
+	if (!READ_ONCE(vi->work)) {
+		vi->poll_since = 0;
 		return false;
+	}
 	__set_current_state(TASK_RUNNING);
 	run(vi);
 	cond_resched();

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation that an operation makes fails in turn, in the process or in its
- * worker. The operation fails then and leaves everything as it was, or it can do
- * without; and when none fails, it works. Needs CONFIG_FAULT_INJECTION_DEBUG_FS and
- * debugfs in /sys/kernel/debug.
+ * Every allocation that an operation makes fails in turn. Requests are handled by the
+ * thread that notifies, so theirs are this process's as well. The operation fails then
+ * and leaves everything as it was, or it can do without; and when none fails, it works.
+ * Needs CONFIG_FAULT_INJECTION_DEBUG_FS and debugfs in /sys/kernel/debug.
  */
-#include <dirent.h>
 #include <stdio.h>
 
 #include "test.h"
@@ -58,29 +57,6 @@ static bool failed(int fd)
 		abort();
 	fail_nth(fd, 0);
 	return atoi(buf) == 0;
-}
-
-static int worker_tid(void)
-{
-	char path[PATH_MAX], name[32], comm[32];
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
-	int tid = -1;
-	FILE *f;
-
-	snprintf(name, sizeof(name), "viommu-%d\n", getpid());
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
-			 entry->d_name);
-		f = fopen(path, "r");
-		if (f && fgets(comm, sizeof(comm), f) && !strcmp(comm, name))
-			tid = atoi(entry->d_name);
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-	return tid;
 }
 
 /*
@@ -220,19 +196,18 @@ static unsigned int probe(struct vm *vm)
 TEST_F_TIMEOUT(fail, requests, 300)
 {
 	struct vm *vm = &self->vm;
-	int worker;
+	int me = self->me;
 
 	ASSERT_EQ(0, add_emulated(vm, EP));
+	ASSERT_EQ(0, vm_set_poll(vm, 0));
 	ASSERT_EQ(0, vm_run(vm, 1));
-	worker = fail_nth_of(worker_tid());
-	ASSERT_LE(0, worker);
-	FAIL_EACH(worker, attach(vm, 1, EP, 0), detach(vm, 1, EP),
+	ASSERT_TRUE(vm_settle(vm));
+	FAIL_EACH(me, attach(vm, 1, EP, 0), detach(vm, 1, EP),
 		  has(vm, 1, 0, 0));
 	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
-	FAIL_EACH(worker, map(vm, 1, 0x1000, 0x1000, 0, RW),
+	FAIL_EACH(me, map(vm, 1, 0x1000, 0x1000, 0, RW),
 		  unmap(vm, 1, 0x1000, 0x1000), has(vm, 1, 1, 0));
-	FAIL_EACH(worker, probe(vm), nothing(), true);
-	close(worker);
+	FAIL_EACH(me, probe(vm), nothing(), true);
 }
 
 /*
@@ -281,18 +256,19 @@ static void attach_and_map(struct vm *vm)
 TEST_F_TIMEOUT(edu, hardware, 300)
 {
 	struct vm *vm = &self->vm;
-	int me, worker;
+	int me;
 
 	if (!can_inject())
 		SKIP(return, "the kernel cannot have allocations fail");
 	me = fail_nth_of(getpid());
-	worker = fail_nth_of(worker_tid());
-	ASSERT_LE(0, worker);
+	ASSERT_LE(0, me);
+	ASSERT_EQ(0, vm_set_poll(vm, 0));
+	ASSERT_TRUE(vm_settle(vm));
 	/* Where it was: in bypass. */
-	FAIL_EACH(worker, attach(vm, 1, EP, 0), detach(vm, 1, EP),
+	FAIL_EACH(me, attach(vm, 1, EP, 0), detach(vm, 1, EP),
 		  has(vm, 1, 0, 0) && bypass_works());
 	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
-	FAIL_EACH(worker, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW),
+	FAIL_EACH(me, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW),
 		  unmap(vm, 1, SRC_IOVA, 0x2000),
 		  has(vm, 1, 1, 0) && !mapping_works());
 	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
@@ -304,10 +280,9 @@ TEST_F_TIMEOUT(edu, hardware, 300)
 		  s2_unmap(&self->edu, 0, RAM_SIZE, 0), !mapping_works());
 	EXPECT_EQ(0, s2_map(&self->edu, vm->ram, 0, RAM_SIZE, DMA_RW));
 	EXPECT_TRUE(mapping_works());
-	FAIL_EACH(worker, attach(vm, 2, EP, VIRTIO_IOMMU_ATTACH_F_BYPASS),
+	FAIL_EACH(me, attach(vm, 2, EP, VIRTIO_IOMMU_ATTACH_F_BYPASS),
 		  attach_and_map(vm),
 		  has(vm, 1, 1, 1) && mapping_works());
-	close(worker);
 	close(me);
 }
 

@@ -310,6 +310,39 @@ TEST_F(vm, batch)
 }
 
 /*
+ * Who notifies has the request done on return, unless the worker is at it. Who is not
+ * the VMM leaves it to the worker.
+ */
+TEST_F(vm, kick)
+{
+	struct ring *r = &self->vm.request;
+	unsigned int i, done = 0;
+	pid_t child;
+
+	ASSERT_EQ(0, add_emulated(&self->vm, EP));
+	ASSERT_EQ(0, vm_set_poll(&self->vm, 0));
+	ASSERT_EQ(0, vm_run(&self->vm, 1));
+	ASSERT_TRUE(vm_settle(&self->vm));
+	for (i = 0; i < 100; i++) {
+		ring_add(r, 0);
+		ring_kick(r);
+		done += ring_has_used(r);
+		ASSERT_EQ(4, ring_wait(r));
+	}
+	EXPECT_LT(50, done);
+
+	ring_add(r, 0);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		ring_kick(r);
+		_exit(0);
+	}
+	EXPECT_EQ(child, waitpid(child, NULL, 0));
+	EXPECT_EQ(4, ring_wait(r));
+}
+
+/*
  * While the worker looks for itself, no notification is needed. It may stop looking at
  * any time, because another task wants its CPU: then it asks to be notified.
  */

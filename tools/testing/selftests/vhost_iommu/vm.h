@@ -93,6 +93,14 @@ static inline int vm_run(struct vm *vm, int run)
 }
 
 /* Guest memory at guest-physical address 0, as the rings and the requests see it. */
+/* How long the worker polls for requests. Without, whoever notifies handles them. */
+static inline int vm_set_poll(struct vm *vm, unsigned int us)
+{
+	struct vhost_vring_state poll = { 0, us };
+
+	return ioctl(vm->fd, VHOST_SET_VRING_BUSYLOOP_TIMEOUT, &poll);
+}
+
 static inline int vm_set_memory(struct vm *vm)
 {
 	struct {
@@ -305,6 +313,28 @@ static inline unsigned int unmap(struct vm *vm, __u32 domain, __u64 start,
 	return request_of(vm, unmap, .head.type = VIRTIO_IOMMU_T_UNMAP,
 			  .domain = domain, .virt_start = start,
 			  .virt_end = start + size - 1);
+}
+
+/* Have the worker sleep: then a request is done when the notification returns. */
+static inline bool vm_settle(struct vm *vm)
+{
+	const struct virtio_iommu_req_detach req = {
+		.head.type = VIRTIO_IOMMU_T_DETACH, .endpoint = 0xffff,
+	};
+	unsigned int tries;
+	bool done;
+
+	for (tries = 0; tries < 1000; tries++) {
+		request_send(vm, &req, offsetof(struct virtio_iommu_req_detach, tail),
+			     sizeof(struct virtio_iommu_req_tail));
+		done = ring_has_used(&vm->request);
+		if (ring_wait(&vm->request) < 0)
+			return false;
+		if (done)
+			return true;
+		usleep(1000);
+	}
+	return false;
 }
 
 static inline int add_emulated(struct vm *vm, __u32 id)

@@ -39,6 +39,15 @@ guest_column()
 	GUEST_APPEND="$GUEST_APPEND SECONDS_EACH=$SECONDS_EACH"
 }
 
+# How many requests the guest has sent, and for how many it has left its processor.
+requests_and_kicks()
+{
+	cat /sys/kernel/debug/vhost-iommu/*/stats 2>/dev/null |
+		awk '$1 == "requests_map" || $1 == "requests_unmap" { n += $2 }
+		     $1 == "kicks" { kicks = $2 }
+		     END { print n + 0, "requests,", kicks + 0, "notifications" }'
+}
+
 # A guest that is gone in the middle gets a second chance, which is noted: on a busy
 # machine some do not survive their early boot.
 guest_figures()
@@ -50,6 +59,7 @@ guest_figures()
 	for try in 1 2; do
 		guest_start "$nvme" "$edu"
 		if guest_follow 120; then
+			note "$1: $(requests_and_kicks)"
 			guest_kill
 			return
 		fi
