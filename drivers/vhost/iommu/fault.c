@@ -128,6 +128,8 @@ static bool write_fault(struct vhost_iommu *vi,
 	bool written;
 	int ret;
 
+	if (!vr->started)
+		return false;
 	ret = vhost_iommu_vring_pop(vr, vi->mem, &chain);
 	if (ret <= 0) {
 		if (ret < 0)
@@ -150,6 +152,7 @@ static bool write_fault(struct vhost_iommu *vi,
  */
 void vhost_iommu_deliver_faults(struct vhost_iommu *vi)
 {
+	struct vhost_iommu_vring *vr = &vi->vqs[VHOST_IOMMU_VQ_EVENT];
 	struct virtio_iommu_fault fault;
 	unsigned int n;
 
@@ -162,6 +165,6 @@ void vhost_iommu_deliver_faults(struct vhost_iommu *vi)
 		else
 			drop_fault(vi);
 	}
-	if (vhost_iommu_vring_publish(&vi->vqs[VHOST_IOMMU_VQ_EVENT]))
+	if (vr->started && vhost_iommu_vring_publish(vr))
 		vi->stats.signals++;
 }

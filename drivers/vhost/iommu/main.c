@@ -305,8 +305,12 @@ static long set_running(struct vhost_iommu *vi, void __user *argp)
 
 static long reset(struct vhost_iommu *vi, void __user *argp)
 {
+	unsigned int i;
+
 	if (vi->running)
 		return -EBUSY;
+	for (i = 0; i < VHOST_IOMMU_NR_VQS; i++)
+		vhost_iommu_vring_forget(&vi->vqs[i]);
 	vhost_iommu_give_up_state(vi);
 	vhost_iommu_ep_detach_all(vi);
 	return 0;

@@ -259,6 +259,17 @@ long vhost_iommu_vring_ioctl(struct vhost_iommu_vring *vr, unsigned int cmd,
 }
 
 /**
+ * vhost_iommu_vring_forget() - forget where the ring is
+ * @vr: a queue that is stopped
+ *
+ * It cannot be started before it has addresses again.
+ */
+void vhost_iommu_vring_forget(struct vhost_iommu_vring *vr)
+{
+	vr->has_addr = false;
+}
+
+/**
  * vhost_iommu_vring_start() - begin to use the ring
  * @vr: a queue that is stopped
  * @features: virtio features that were negotiated

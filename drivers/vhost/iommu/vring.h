@@ -123,6 +123,7 @@ void vhost_iommu_vring_init(struct vhost_iommu_vring *vr,
 void vhost_iommu_vring_destroy(struct vhost_iommu_vring *vr);
 long vhost_iommu_vring_ioctl(struct vhost_iommu_vring *vr, unsigned int cmd,
 			     void __user *argp);
+void vhost_iommu_vring_forget(struct vhost_iommu_vring *vr);
 int vhost_iommu_vring_start(struct vhost_iommu_vring *vr, u64 features);
 void vhost_iommu_vring_stop(struct vhost_iommu_vring *vr);
 

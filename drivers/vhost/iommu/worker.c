@@ -170,6 +170,12 @@ static int create_worker(struct vhost_iommu *vi)
 	return 0;
 }
 
+/* A guest that does not ask for faults may set up no event queue. */
+static bool is_left_out(const struct vhost_iommu *vi, unsigned int index)
+{
+	return index == VHOST_IOMMU_VQ_EVENT && !vi->vqs[index].has_addr;
+}
+
 /**
  * vhost_iommu_start() - VHOST_IOMMU_SET_RUNNING with 1
  * @vi: the instance, locked
@@ -193,6 +199,8 @@ int vhost_iommu_start(struct vhost_iommu *vi)
 	if (ret)
 		return ret;
 	for (i = 0; i < VHOST_IOMMU_NR_VQS; i++) {
+		if (is_left_out(vi, i))
+			continue;
 		ret = vhost_iommu_vring_start(&vi->vqs[i], vi->features);
 		if (ret)
 			goto err_stop_vrings;

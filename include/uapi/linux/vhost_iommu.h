@@ -116,7 +116,8 @@ struct vhost_iommu_config {
  * Takes a pointer to an int: 1 starts, 0 stops. Stopping returns after the last
  * request was completed; domains and mappings stay. It does not wait for an
  * acknowledgment: invalidations that are left have to be handled before the guest
- * goes on.
+ * goes on. An event queue that has no addresses is left out: faults are dropped
+ * and counted.
  *
  * Errors: EINVAL if VIRTIO_F_VERSION_1 was not accepted, or a queue has no ring,
  * size or kick; EBUSY if a VHOST_IOMMU_SET_STATE is not complete; EFAULT if a ring
@@ -127,8 +128,9 @@ struct vhost_iommu_config {
 /**
  * VHOST_IOMMU_RESET - detach all endpoints and free all domains
  *
- * No argument. What the specification asks for when the device is reset;
- * @bypass of the configuration stays. The queues have to be stopped (EBUSY).
+ * No argument. What the specification asks for when the device is reset: the
+ * addresses of the queues are forgotten, too; @bypass of the configuration stays.
+ * The queues have to be stopped (EBUSY).
  */
 #define VHOST_IOMMU_RESET		_IO(VHOST_IOMMU_TYPE, 0xa4)
 

@@ -245,6 +245,7 @@ TEST_F(state, not_complete)
 	EXPECT_EQ(0, ioctl(to->fd, VHOST_IOMMU_RESET));
 	EXPECT_EQ(0, get_stats(to).domains);
 	EXPECT_ERRNO(EINVAL, set_state(to, self->records + self->nr - 1, 1, 1));
+	EXPECT_EQ(0, ring_setup(to, &to->request, 0));
 	EXPECT_EQ(0, vm_run(to, 1));
 	EXPECT_ERRNO(EBUSY, set_state(to, self->records, self->nr, 16));
 	EXPECT_ERRNO(EBUSY, get_state(to, &r, 1, 1));

@@ -450,6 +450,37 @@ TEST_F(vm, reset)
 	EXPECT_EQ(1, get_stats(vm).endpoints);
 }
 
+/* A driver may set up the queue of requests alone, at first or after another. */
+TEST_F(vm, no_event_queue)
+{
+	struct vhost_iommu_translate tr = {
+		.size = sizeof(tr), .flags = VHOST_IOMMU_TRANSLATE_REPORT,
+		.endpoint = EP, .access = VIRTIO_IOMMU_MAP_F_READ,
+	};
+	struct vm *vm = &self->vm;
+	unsigned int i;
+
+	ASSERT_EQ(0, add_emulated(vm, EP));
+	ring_desc(&vm->event, 0, BUF, sizeof(struct virtio_iommu_fault),
+		  VRING_DESC_F_WRITE, 0);
+	ring_add(&vm->event, 0);
+	ASSERT_EQ(0, vm_run(vm, 1));
+	ASSERT_EQ(0, vm_run(vm, 0));
+	ASSERT_EQ(0, ioctl(vm->fd, VHOST_IOMMU_RESET));
+	EXPECT_ERRNO(EINVAL, vm_run(vm, 1));
+
+	ring_init(vm, &vm->request, REQUEST_RING);
+	ASSERT_EQ(0, ring_setup(vm, &vm->request, 0));
+	ASSERT_EQ(0, vm_run(vm, 1));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_EQ(0, ioctl(vm->fd, VHOST_IOMMU_TRANSLATE, &tr));
+	for (i = 0; i < 1000 && !get_stats(vm).faults_dropped; i++)
+		usleep(1000);
+	EXPECT_EQ(1, get_stats(vm).faults_dropped);
+	EXPECT_FALSE(ring_has_used(&vm->event));
+	EXPECT_STATUS(OK, detach(vm, 1, EP));
+}
+
 TEST_F(vm, faults)
 {
 	struct vhost_iommu_translate tr = {
