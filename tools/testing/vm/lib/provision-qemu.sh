@@ -109,13 +109,14 @@ build_qemu()
 	echo "$base" > "$work/base"
 
 	if ! NINJA_STATUS='%p ' ninja -C "$work/build" -j"$JOBS" \
-		qemu-system-x86_64 < /dev/null 2>&1 | tee -a "$log" |
+		qemu-system-x86_64 tests/qtest/qos-test < /dev/null 2>&1 | tee -a "$log" |
 		ninja_progress QEMU; then
 		tail -n 25 "$log" >&2
 		die "QEMU does not build"
 	fi
 	mkdir "$tmp/bin"
 	strip -o "$tmp/bin/qemu-system-x86_64" "$work/build/qemu-system-x86_64"
+	strip -o "$tmp/bin/qos-test" "$work/build/tests/qtest/qos-test"
 }
 
 # stock_qemu VERSION: the suite that has it, after apt_use.
