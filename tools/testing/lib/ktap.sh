@@ -3,6 +3,9 @@
 #
 # KTAP lines, unnumbered: tools/testing/check numbers and counts them.
 
+# Where "su" leaves out the administrator's programs.
+PATH=$PATH:/usr/sbin:/sbin
+
 ktap_ok()
 {
 	echo "ok $1"

@@ -6,6 +6,9 @@
 #
 # Needs: die.
 
+# Where "su" leaves out modprobe.
+PATH=$PATH:/usr/sbin:/sbin
+
 # image_base ROOT [BUSYBOX]: a system that runs guest/init. A busybox of another
 # architecture is of the same release as this machine's.
 image_base()
