@@ -16,6 +16,7 @@ nvme=0000:00:03.0
 net=0000:00:04.0
 e1000e=0000:00:05.0
 edu=0000:00:06.0
+swap=0000:00:0b.0
 
 # pci_find VENDOR DEVICE: the addresses of such functions.
 pci_find()
@@ -124,6 +125,8 @@ disk_copies()
 	local disk sum
 
 	disk=$(disk_of "$1") || return
+	dd if=/dev/zero of="$disk" bs=64k count="$BLOCKS" seek="$BLOCKS" \
+		oflag=direct conv=fsync,notrunc || return
 	dd if="$disk" of="$disk" bs=64k count="$BLOCKS" seek="$BLOCKS" \
 		iflag=direct oflag=direct conv=fsync,notrunc || return
 	sum=$(dd if="$disk" bs=64k skip="$BLOCKS" count="$BLOCKS" iflag=direct |

@@ -12,12 +12,9 @@
 # shellcheck source=tools/testing/guest/devices.sh
 . /lib/devices.sh
 
-tracing=/sys/kernel/tracing
-
 start()
 {
-	mount -t tracefs tracefs $tracing
-	echo 1 > $tracing/events/iommu/io_page_fault/enable
+	mount -t tracefs tracefs /sys/kernel/tracing
 	ip link set lo up
 	note "up after $(cut -d' ' -f1 /proc/uptime) s"
 }
@@ -72,54 +69,77 @@ net_test()
 	interrupted "$name" "$address"
 }
 
-# fault_traced ACCESS ADDRESS: the driver knows whose fault it is. QEMU does not say
-# which access it was where there is no mapping; flag 1 is a write.
-fault_traced()
+# selftest PROGRAM [OPTION...]: each of its results, and what it says of the bad ones.
+selftest()
 {
-	local flags=0000
+	local program=$1 line text tests=0 plan=none
 
-	[ "$1" != write ] || flags='000[01]'
-	grep -q "io_page_fault: IOMMU:vfio-pci $edu iova=0x0*$2 flags=0x$flags" \
-		$tracing/trace
-}
-
-fault_logged()
-{
-	dmesg | grep -q "vfio-pci $edu: fault: .* address 0x$1, no mapping"
+	shift
+	EDU=$edu "/tests/$program" "$@" > /run/selftest 2>&1
+	while read -r line; do
+		text=${line#*ok [0-9]* }
+		case $line in
+		1..*)
+			plan=${line#1..} ;;
+		ok\ *|not\ ok\ *)
+			tests=$((tests + 1))
+			reported=$((reported + 1))
+			say "${line%%ok *}ok $program: $text" ;;
+		*.c:[0-9]*:*)
+			say "# ${line#\# }" ;;
+		esac
+	done < /run/selftest
+	[ "$plan" = $tests ] ||
+		fail "$program runs to its end" "$tests results of $plan tests"
 }
 
 edu_test()
 {
-	local line access address first=yes
-
 	check "vfio-pci takes edu" "$(driver_of "$edu")" bind "$edu" vfio-pci ||
 		return
 	translated edu "$edu"
-	echo 1 > /proc/sys/vm/nr_hugepages
-	edu-dma "$edu" > /run/edu.lines || fail "edu-dma runs" "see the console"
-	while read -r line; do
-		case $line in
-		ok\ *|not\ ok\ *)
-			reported=$((reported + 1))
-			say "$line" ;;
-		expect\ *)
-			access=${line#expect }
-			address=${access#* }
-			access=${access% *}
-			check "the fault of a $access at $address is traced" \
-				"it is not" \
-				eventually fault_traced "$access" "$address"
-			# More than ten in five seconds are not logged.
-			[ -n "$first" ] || continue
-			first=
-			check "its log line has the name of the device" \
-				"see the console" \
-				fault_logged "$address" ;;
-		esac
-	done < /run/edu.lines
+	echo 8 > /proc/sys/vm/nr_hugepages
+	# shellcheck disable=SC2086
+	selftest dma ${DMA_TESTS-}
 	check "vfio-pci lets edu go" "$(driver_of "$edu")" unbind "$edu"
 }
 
+# devices_after WHAT: they are as before.
+devices_after()
+{
+	local address
+
+	for address in $blk $nvme; do
+		check "$1: $address reads as it was made" "the data differ" \
+			disk_reads "$address"
+		check "$1: $address reads what it has written" \
+			"the data differ" disk_copies "$address"
+	done
+	check "$1: virtio-net gets back what it has sent" "the data differ" \
+		net_echoes "$net" 2
+	check "$1: e1000e gets back what it has sent" "the data differ" \
+		net_echoes "$e1000e" 3
+}
+
+hibernated()
+{
+	eventually has_disk "$swap" &&
+		dd if="$(disk_of "$swap")" bs=4k count=1 iflag=direct |
+		tail -c 10 | grep -q S1SUSPEND
+}
+
+# resume: does not come back if the machine has hibernated, unless that fails.
+resume()
+{
+	case $PARTS in *hibernate*) ;; *) return ;; esac
+	hibernated || return
+	note "resumes after $(cut -d' ' -f1 /proc/uptime) s"
+	cat "/sys/class/block/$(basename "$(disk_of "$swap")")/dev" \
+		> /sys/power/resume
+	fail "the machine comes back from hibernation" "see the console"
+}
+
+resume
 start
 check "the driver is ours" "$(cat /sys/module/virtio_iommu/taint)" \
 	grep -q O /sys/module/virtio_iommu/taint

@@ -1,30 +1,65 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# The type of the disk's group changes while the machine runs. To one with other
-# translations only when no driver has the disk.
+# The types of the groups change while the machine runs. To one with other translations
+# only when no driver has the device.
 #
-# shellcheck disable=SC2154
+# shellcheck disable=SC2153,SC2154
 
+# set_type ADDRESS TYPE
 set_type()
 {
-	echo "$1" > "/sys/bus/pci/devices/$nvme/iommu_group/type" &&
-		[ "$(group_type "$nvme")" = "$1" ]
+	echo "$2" > "/sys/bus/pci/devices/$1/iommu_group/type" &&
+		[ "$(group_type "$1")" = "$2" ]
+}
+
+# typed NAME ADDRESS TYPE: without a driver it becomes that, then its driver is back.
+typed()
+{
+	local name=$1 address=$2 type=$3 driver
+
+	driver=$(driver_of "$address")
+	check "$name is let go of" "$(driver_of "$address")" \
+		unbind "$address" || return
+	check "$name becomes $type" "$(group_type "$address")" \
+		set_type "$address" "$type"
+	check "$type: $driver takes $name" "it does not" \
+		bind "$address" "$driver"
 }
 
 typed_disk()
 {
-	check "nvme becomes $1" "$(group_type "$nvme")" set_type "$1"
-	[ -n "$(driver_of "$nvme")" ] || bind "$nvme" nvme
-	check "$1: nvme appears" "see the console" eventually has_disk "$nvme"
-	check "$1: nvme reads as it was made" "the data differ" \
-		disk_reads "$nvme"
-	check "$1: nvme reads what it has written" "the data differ" \
-		disk_copies "$nvme"
+	local name=$1 address=$2 type=$3
+
+	typed "$name" "$address" "$type"
+	check "$type: $name appears" "see the console" \
+		eventually has_disk "$address"
+	check "$type: $name reads as it was made" "the data differ" \
+		disk_reads "$address"
+	check "$type: $name reads what it has written" "the data differ" \
+		disk_copies "$address"
 }
 
-typed_disk DMA-FQ
-for type in identity DMA; do
-	check "nvme is let go of" "$(driver_of "$nvme")" unbind "$nvme"
-	typed_disk $type
+typed_net()
+{
+	local name=$1 address=$2 type=$3 net=$4
+
+	typed "$name" "$address" "$type"
+	check "$type: $name appears" "see the console" \
+		eventually has_interface "$address"
+	check "$type: $name gets back what it has sent" "the data differ" \
+		net_echoes "$address" "$net"
+}
+
+if [ "$TYPE" = DMA ]; then
+	check "nvme becomes DMA-FQ in use" "$(group_type "$nvme")" \
+		set_type "$nvme" DMA-FQ
+	check "nvme, become DMA-FQ, reads what it has written" \
+		"the data differ" disk_copies "$nvme"
+fi
+for type in DMA-FQ identity DMA; do
+	typed_disk virtio-blk "$blk" $type
+	typed_disk nvme "$nvme" $type
+	typed_net virtio-net "$net" $type 2
+	typed_net e1000e "$e1000e" $type 3
 done
