@@ -85,7 +85,7 @@ selftest()
 			tests=$((tests + 1))
 			reported=$((reported + 1))
 			say "${line%%ok *}ok $program: $text" ;;
-		*.c:[0-9]*:*)
+		*.[ch]:[0-9]*:*)
 			say "# ${line#\# }" ;;
 		esac
 	done < /run/selftest

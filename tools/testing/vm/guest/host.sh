@@ -19,6 +19,8 @@ guest_traces='attach detach map unmap fill_resv_property'
 guest_machine=q35,sata=off,smbus=off,i8042=off
 # More devices, after the assigned ones.
 guest_extra=
+# What the names of the guest's results begin with.
+guest_prefix=
 
 # pci_find VENDOR DEVICE: the address of the first such function.
 pci_find()
@@ -87,7 +89,7 @@ guest_start()
 		-append "console=ttyS0 earlyprintk=ttyS0 loglevel=5 panic=-1 panic_on_warn=1 oops=panic hugepages=1 no_timer_check $GUEST_APPEND" \
 		-serial "file:$(port guest-console)" \
 		$devices \
-		-device virtio-serial-pci \
+		-device virtio-serial-pci,addr=1e \
 		-chardev file,id=report,path=$GUEST_REPORT \
 		-device virtserialport,chardev=report,name=report \
 		$guest_extra $traces -D $GUEST_TRACE &
@@ -154,8 +156,8 @@ guest_follow()
 				return 0 ;;
 			ok\ *|not\ ok\ *)
 				reported=$((reported + 1))
-				say "$line" ;;
-			note\ *|fact\ *)
+				say "${line%%ok *}ok $guest_prefix${line#*ok }" ;;
+			note\ *|fact\ *|\#*)
 				say "$line" ;;
 			*)
 				echo "$line" >> $GUEST_LINES ;;
