@@ -2,7 +2,7 @@
 # shellcheck shell=dash
 #
 # How long a guest takes from the start of QEMU to its first DMA, with all devices
-# assigned, and how much memory is pinned then.
+# assigned, how much memory is pinned then, and how much was at the most.
 #
 # Settings: ROUNDS.
 
@@ -11,12 +11,28 @@
 # shellcheck source=tools/testing/vm/guest/leaks.sh
 . /lib/leaks.sh
 
+# In MiB.
+pinned_now()
+{
+	echo $((($(pinned) - pinned_before) * 4 / 1024))
+}
+
+watch_pinned()
+{
+	while :; do
+		pinned_now >> /run/pinned
+		usleep 200000
+	done
+}
+
 # start COLUMN: seconds and MiB.
 start()
 {
-	local began pinned
+	local began watcher
 
 	fact column "start-$1"
+	: > /run/pinned
+	watch_pinned & watcher=$!
 	read -r began _ < /proc/uptime
 	# shellcheck disable=SC2086
 	guest_start $devices
@@ -25,10 +41,11 @@ start()
 	else
 		fact first_dma "$(awk -v began="$began" \
 			'{ print $1 - began }' /proc/uptime)"
-		pinned=$(($(pinned) - pinned_before))
-		fact pinned $((pinned * 4 / 1024))
+		fact pinned "$(pinned_now)"
+		fact pinned_peak "$(sort -n /run/pinned | tail -n 1)"
 		fact memory "$GUEST_MEM"
 	fi
+	kill "$watcher"
 	guest_kill
 	eventually no_pins
 }
