@@ -100,25 +100,13 @@ account()
 	fi
 }
 
-disk_interrupts()
-{
-	awk -v name="($nvme)" 'index($0, name) { n += $2 + $3 }
-			       END { print n + 0 }' /proc/interrupts
-}
-
-# disk_busy INTERRUPTS: whether there were more by now
-disk_busy()
-{
-	[ "$(disk_interrupts)" -gt "$1" ]
-}
-
 kill_test()
 {
 	# shellcheck disable=SC2154
 	check "kill: the guest has memory pinned" "$(pinned) pages" \
 		[ "$(pinned)" -gt "$pinned_before" ]
 	check "kill: QEMU is busy with the disk" "no interrupt" \
-		eventually disk_busy "$(disk_interrupts)"
+		eventually disk_busy "$nvme" "$(disk_interrupts "$nvme")"
 	guest_kill
 	# shellcheck disable=SC2086
 	leaks_check kill $groups

@@ -181,16 +181,26 @@ plugged()
 	say step without-nvme
 }
 
+# answer WORD...: wait for the host to say one of them
+answer()
+{
+	while :; do
+		word=$(nc -w 5 10.0.2.1 5002 < /dev/null 2>/dev/null)
+		case " $* " in
+		*" ${word:-none} "*)	return ;;
+		esac
+		usleep 100000
+	done
+}
+
 # The network is busy when the guest is saved; the host answers once it is back.
 saved()
 {
-	local sum
+	local sum word
 
 	sum=$(disk_sum /dev/vda)
 	say step save
-	until nc -w 5 10.0.2.1 5002 < /dev/null 2>/dev/null | grep -q restored; do
-		usleep 100000
-	done
+	answer restored
 	check "guest: restored, the emulated disk reads as before" \
 		"another sum" reads_as /dev/vda "$sum"
 	check "guest: restored, it is written" "another sum" writes /dev/vda
@@ -199,10 +209,32 @@ saved()
 		downloads 2
 }
 
+# What happens after the snapshot, to the disk as well, is undone.
+snapshot()
+{
+	local sum word
+
+	sum=$(disk_sum /dev/vda)
+	say step snapshot
+	answer change back
+	if [ "$word" = change ]; then
+		writes /dev/vda
+		say step changed
+		answer never
+	fi
+	check "guest: back at the snapshot, the disk reads as then" \
+		"another sum" reads_as /dev/vda "$sum"
+	check "guest: back at the snapshot, the disk is written" \
+		"another sum" writes /dev/vda
+	check "guest: back at the snapshot, a download through vhost-net" \
+		"another sum" downloads 2
+}
+
 note "guest is up"
 work
 note "guest has used its devices"
 plugged
 saved
+snapshot
 report_end
 sleep 100

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# Devices that QEMU emulates, beside an assigned disk behind the same
-# virtio-iommu: virtio-blk, virtio-net, and virtio-net with vhost, which keeps
-# translations. Then a device of either kind is plugged into the running guest,
-# and taken out again. In the end the assigned disk is taken out as well, and the
-# guest is saved and goes on in another QEMU. It says when: "step NAME".
+# QEMU's own test of a virtio-iommu; then devices that QEMU emulates, beside an
+# assigned disk behind the same virtio-iommu: virtio-blk, virtio-net, and virtio-net
+# with vhost, which keeps translations. Then a device of either kind is plugged into
+# the running guest, and taken out again. In the end the assigned disk is taken out
+# as well, and the guest is saved, goes on in another QEMU, and there goes back to a
+# snapshot. It says when: "step NAME".
 #
 # Settings: MIB (size of what is transferred).
 
@@ -27,6 +28,32 @@ sum_of()
 random_file()
 {
 	dd if=/dev/urandom of="$1" bs=1M count="$MIB" 2>/dev/null
+}
+
+# QEMU's own test of a virtio-iommu, whose driver sets up no event queue. Without
+# map_unmap, which maps single bytes: a device may refuse less than a page.
+qtest()
+{
+	local path=/x86_64/pc/i440FX-pcihost/pci-bus-pc/pci-bus name
+
+	mkdir /run/qtest
+	cat > /run/qtest/qemu-system-x86_64 <<-'SH'
+	#!/bin/sh
+	exec /bin/qemu-system-x86_64 -nodefaults -L /firmware -bios qboot.rom \
+		-global virtio-iommu-device.vhost=on \
+		-trace vhost_iommu_start -D /run/qtest/trace "$@"
+	SH
+	chmod 755 /run/qtest/qemu-system-x86_64
+	path=$path/virtio-iommu-pci/virtio-iommu/virtio-iommu-tests
+	for name in config attach_detach map_unmap_pages; do
+		: > /run/qtest/trace
+		check "qtest: $name" "see the console" \
+			env QTEST_QEMU_BINARY=/run/qtest/qemu-system-x86_64 \
+			qos-test -p $path/$name
+		check "qtest: the kernel serves $name" \
+			"$(cat /run/qtest/trace)" \
+			grep -q '^vhost_iommu_start .* ret=0$' /run/qtest/trace
+	done
 }
 
 # net NUMBER VHOST: a network of this machine and the guest alone.
@@ -62,6 +89,8 @@ prepare()
 
 serve()
 {
+	: > /run/answer
+	nc -ll -p 5002 -e cat /run/answer &
 	nc -ll -p 5000 -e cat /run/download &
 	tail -f /dev/null | nc -l -p 5001 > /run/upload &
 }
@@ -136,29 +165,16 @@ devices()
 	plug disk "virtio-blk-pci,drive=hotdisk,$VIRTIO"
 }
 
-# said TEXT COMMAND...: whether the monitor's answer to the command has the text. It
-# may take a while on a busy machine.
-said()
-{
-	local text=$1 tries=20
-
-	shift
-	: > /run/monitor.log
-	monitor "$@"
-	until grep -q "$text" /run/monitor.log; do
-		[ $tries -gt 0 ] || return 1
-		tries=$((tries - 1))
-		usleep 100000
-	done
-}
-
 # Those that cannot be saved: a guest that runs, and one with an assigned device.
+# The device is still there for QEMU when the guest has just seen it go.
 refuse()
 {
 	check "save: not with an assigned device" "see the console" \
 		said "Error: .*VFIO" migrate -d file:/run/refused
 	monitor device_del nvme
 	step without-nvme || return
+	check "unplug: VFIO group $(pci_group "$nvme") opens again" busy \
+		eventually group_free "$(pci_group "$nvme")"
 	monitor migrate -d file:/run/refused
 	check "save: not while the guest runs" "see the console" \
 		eventually said "tatus: *failed" info migrate
@@ -187,8 +203,31 @@ save_and_restore()
 	check "restore: QEMU has loaded the guest" "see the console" \
 		eventually said "VM status: paused" info status
 	monitor cont
-	echo restored | timeout 60 nc -l -p 5002 > /dev/null
+	rm /run/state
+	echo restored > /run/answer
+	snapshot || return
 	guest_follow 90 || fail "host: the guest reaches its end" "see the console"
+}
+
+# The guest goes back to a snapshot, which has its memory and its disk. Every disk
+# has to be fit for it.
+snapshot()
+{
+	local domains
+
+	step snapshot || return
+	monitor drive_del hotdisk
+	monitor snapshot_blkdev disk /run/overlay qcow2
+	monitor savevm one
+	check "snapshot: it is taken" "$(tr -cd ' -~' < /run/monitor.answer)" \
+		said one info snapshots || return
+	echo change > /run/answer
+	step changed || return
+	echo back > /run/answer
+	domains=$(stat_of domains)
+	monitor loadvm one
+	check "snapshot: the kernel has the domains" "not $domains" \
+		eventually stat_is domains "$domains"
 }
 
 emulated()
@@ -201,6 +240,7 @@ emulated()
 			pci_to_vfio "$address"
 	done
 	leaks_before
+	qtest
 	prepare
 	serve
 	guest_start "$nvme,id=nvme,addr=10"

@@ -52,6 +52,19 @@ pci_to_vfio()
 	[ -e "/sys/bus/pci/drivers/vfio-pci/$1" ]
 }
 
+# disk_interrupts ADDRESS: how many there were so far
+disk_interrupts()
+{
+	awk -v name="($1)" 'index($0, name) { n += $2 + $3 }
+			    END { print n + 0 }' /proc/interrupts
+}
+
+# disk_busy ADDRESS INTERRUPTS: whether there were more by now
+disk_busy()
+{
+	[ "$(disk_interrupts "$1")" -gt "$2" ]
+}
+
 # The device file of the port NAME.
 port()
 {
@@ -127,13 +140,38 @@ monitor_prepare()
 # monitor_listen: to be called again for another QEMU.
 monitor_listen()
 {
+	: > /run/monitor.log
+	monitor_asked=0
 	cat /run/monitor.out >> /run/monitor.log &
 }
 
-# monitor COMMAND...
+# QEMU prompts when it begins to listen, and after each answer.
+monitor_prompts()
+{
+	[ "$(grep -o '(qemu)' /run/monitor.log | wc -l)" -gt "$1" ]
+}
+
+# monitor COMMAND...: waits for the end of the answer, which is in
+# /run/monitor.answer then.
 monitor()
 {
+	local size
+
+	eventually monitor_prompts "$monitor_asked" || return
+	size=$(wc -c < /run/monitor.log)
 	echo "$*" > /run/monitor.in
+	monitor_asked=$((monitor_asked + 1))
+	eventually monitor_prompts "$monitor_asked" || return
+	tail -c "+$((size + 1))" /run/monitor.log > /run/monitor.answer
+}
+
+# said TEXT COMMAND...: whether the monitor's answer to the command has the text.
+said()
+{
+	local text=$1
+
+	shift
+	monitor "$@" && grep -q "$text" /run/monitor.answer
 }
 
 # guest_follow SECONDS [LINE]: passes on what the guest reports until its "end",
@@ -168,6 +206,11 @@ guest_follow()
 		usleep 100000
 	done
 	return 1
+}
+
+guest_gone()
+{
+	! guest_alive
 }
 
 guest_kill()
