@@ -129,6 +129,7 @@ static struct viommu_dev *viommu_new(struct virtio_device *vdev)
 	xa_init_flags(&viommu->ids, XA_FLAGS_LOCK_IRQ);
 	viommu_queue_init(&viommu->queue, viommu->dev);
 	viommu_config_init(viommu);
+	viommu_events_prepare(viommu);
 	return viommu;
 }
 
@@ -152,19 +153,19 @@ int viommu_init_queues(struct viommu_dev *viommu)
 		return err;
 
 	viommu->event_vq = vqs[1];
-	err = viommu_events_init(viommu);
+	err = viommu_events_start(viommu);
 	if (err)
-		goto err_free_events;
+		goto err_del_vqs;
 
 	err = viommu_queue_start(&viommu->queue, vqs[0]);
 	if (err)
-		goto err_free_events;
+		goto err_stop_events;
 	return 0;
 
-err_free_events:
+err_stop_events:
+	viommu_events_stop(viommu);
+err_del_vqs:
 	viommu->vdev->config->del_vqs(viommu->vdev);
-	kfree(viommu->events);
-	viommu->events = NULL;
 	return err;
 }
 
@@ -177,10 +178,9 @@ void viommu_destroy_queues(struct viommu_dev *viommu)
 {
 	viommu_queue_stop(&viommu->queue);
 	virtio_reset_device(viommu->vdev);
-	viommu->vdev->config->del_vqs(viommu->vdev);
-	kfree(viommu->events);
-	viommu->events = NULL;
+	viommu_events_stop(viommu);
 	viommu_queue_free_requests(&viommu->queue);
+	viommu->vdev->config->del_vqs(viommu->vdev);
 }
 
 static int viommu_register(struct viommu_dev *viommu)

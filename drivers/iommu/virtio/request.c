@@ -454,10 +454,16 @@ void viommu_queue_stop(struct viommu_queue *queue)
 
 /**
  * viommu_queue_free_requests() - what viommu_queue_start() has taken
- * @queue: a stopped queue. The device was reset, or has never seen it
+ * @queue: a stopped queue, if it was ever started. The device was reset, or has never
+ *	seen it
  */
 void viommu_queue_free_requests(struct viommu_queue *queue)
 {
+	if (!queue->requests)
+		return;
+
+	while (virtqueue_detach_unused_buf(queue->vq))
+		;
 	free_pages_exact(queue->requests,
 			 queue->nr_requests * sizeof(*queue->requests));
 	queue->requests = NULL;

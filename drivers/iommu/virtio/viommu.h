@@ -13,7 +13,7 @@
  *	iommu group mutex (the core's)
  *	  viommu_dev.attach_lock	which endpoint is in which domain
  *	    viommu_queue.lock		requests in flight, mappings
- *	    xa_lock of viommu_dev.ids	taken by the event interrupt
+ *	    xa_lock of viommu_dev.ids	keeps those that a fault names
  *
  * viommu_queue.lock is never held while waiting for the device.
  */
@@ -80,12 +80,10 @@ struct viommu_domain {
  * @iommu: what the core sees
  * @queue: requests
  * @event_vq: faults
- * @events: one buffer for each entry of @event_vq
- * @geometry: of every domain
- * @page_sizes: of every domain
- * @first_domain: the lowest domain number
- * @last_domain: the highest
- * @domain_ids: domain numbers in use, less @first_domain
+ * @events: one buffer for each entry of @event_vq, or NULL
+ * @event_work: handles them; disabled while there are none
+ * @limits: its configuration
+ * @domain_ids: domain numbers in use, less the lowest
  * @map_flags: flags that MAP knows on this device
  * @probe_size: bytes of properties that PROBE returns, or 0
  * @bypass_config: the device has bypass domains
@@ -109,6 +107,7 @@ struct viommu_dev {
 	struct viommu_queue queue;
 	struct virtqueue *event_vq;
 	struct virtio_iommu_fault *events;
+	struct work_struct event_work;
 
 	struct iommu_domain_geometry geometry;
 	unsigned long page_sizes;
@@ -267,6 +266,8 @@ int viommu_parse_properties(struct device *dev, const void *properties,
 
 /* event.c */
 void viommu_event_ready(struct virtqueue *vq);
-int viommu_events_init(struct viommu_dev *viommu);
+void viommu_events_prepare(struct viommu_dev *viommu);
+int viommu_events_start(struct viommu_dev *viommu);
+void viommu_events_stop(struct viommu_dev *viommu);
 
 #endif /* _VIOMMU_H */

@@ -7,16 +7,30 @@
 #define ID	0x100
 #define ADDRESS	0x123456789000ULL
 
-/* An endpoint in a domain, and what the domain's fault handler was told */
+/*
+ * An endpoint in a domain, and what the domain's fault handler was told.
+ * Each time it is, the device reports another fault, @more times.
+ */
 struct event_test {
 	struct fake_device *fake;
 	struct viommu_endpoint *ep;
 	struct viommu_domain vdomain;
 	unsigned int nr;
+	unsigned int more;
 	struct device *dev;
 	unsigned long iova;
 	int flags;
 };
+
+static struct virtio_iommu_fault fault(u8 reason, u32 flags, u32 endpoint)
+{
+	return (struct virtio_iommu_fault) {
+		.reason = reason,
+		.flags = cpu_to_le32(flags),
+		.endpoint = cpu_to_le32(endpoint),
+		.address = cpu_to_le64(ADDRESS),
+	};
+}
 
 static int event_handler(struct iommu_domain *domain, struct device *dev,
 			 unsigned long iova, int flags, void *token)
@@ -27,6 +41,13 @@ static int event_handler(struct iommu_domain *domain, struct device *dev,
 	t->dev = dev;
 	t->iova = iova;
 	t->flags = flags;
+	if (t->more) {
+		struct virtio_iommu_fault event =
+			fault(0, VIRTIO_IOMMU_FAULT_F_ADDRESS, ID);
+
+		t->more--;
+		fake_device_put_event(t->fake, &event, sizeof(event));
+	}
 	return 0;
 }
 
@@ -62,16 +83,6 @@ static int event_init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, event_clean, t));
 	iommu_set_fault_handler(&t->vdomain.domain, event_handler, t);
 	return 0;
-}
-
-static struct virtio_iommu_fault fault(u8 reason, u32 flags, u32 endpoint)
-{
-	return (struct virtio_iommu_fault) {
-		.reason = reason,
-		.flags = cpu_to_le32(flags),
-		.endpoint = cpu_to_le32(endpoint),
-		.address = cpu_to_le64(ADDRESS),
-	};
 }
 
 static void report(struct event_test *t, u8 reason, u32 flags, u32 endpoint)
@@ -158,6 +169,18 @@ static void event_many(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 20, t->nr);
 }
 
+/* A device that reports faults faster than they are handled does not keep the CPU. */
+static void event_storm(struct kunit *test)
+{
+	struct event_test *t = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, move(t));
+	t->more = 99;
+	report(t, 2, VIRTIO_IOMMU_FAULT_F_ADDRESS, ID);
+	KUNIT_EXPECT_EQ(test, 100, t->nr);
+	KUNIT_EXPECT_GE(test, t->fake->replenished, 100 / t->fake->ring_size);
+}
+
 /* One of two endpoints with the id is gone: the fault is the domain's all the same. */
 static void event_shared_id(struct kunit *test)
 {
@@ -181,6 +204,7 @@ static struct kunit_case event_cases[] = {
 	KUNIT_CASE(event_short),
 	KUNIT_CASE(event_nobody),
 	KUNIT_CASE(event_many),
+	KUNIT_CASE(event_storm),
 	KUNIT_CASE(event_shared_id),
 	{ }
 };

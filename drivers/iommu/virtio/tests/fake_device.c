@@ -123,7 +123,8 @@ static u16 fake_avail(const struct vring *vring, u16 slot)
 
 static u16 fake_avail_idx(const struct vring *vring)
 {
-	return le16_to_cpu((__force __le16)vring->avail->idx);
+	/* Entries and descriptors are read after it. */
+	return le16_to_cpu((__force __le16)smp_load_acquire(&vring->avail->idx));
 }
 
 static void fake_use(const struct vring *vring, u32 id, u32 len)
@@ -133,7 +134,9 @@ static void fake_use(const struct vring *vring, u32 id, u32 len)
 
 	elem->id = (__force __virtio32)cpu_to_le32(id);
 	elem->len = (__force __virtio32)cpu_to_le32(len);
-	vring->used->idx = (__force __virtio16)cpu_to_le16(used + 1);
+	/* The entry, and what the device has written, come first. */
+	smp_store_release(&vring->used->idx,
+			  (__force __virtio16)cpu_to_le16(used + 1));
 }
 
 static void fake_answer(struct fake_device *fake, const struct vring *vring,
@@ -147,6 +150,8 @@ static void fake_answer(struct fake_device *fake, const struct vring *vring,
 	struct fake_request request = {};
 
 	fake_read_request(&request, fake_buffer(out));
+	if (request.endpoint && request.endpoint == fake->withhold_endpoint)
+		return;
 	if (fake->nr < FAKE_LOG_SIZE)
 		fake->log[fake->nr] = request;
 	fake->nr++;
@@ -163,15 +168,35 @@ static void fake_answer(struct fake_device *fake, const struct vring *vring,
 		 fake->short_used ? 0 : in_len);
 }
 
+/**
+ * fake_device_serve() - answer requests
+ * @fake: the device
+ * @max: how many, at most
+ */
+void fake_device_serve(struct fake_device *fake, unsigned int max)
+{
+	const struct vring *vring = virtqueue_get_vring(fake->vqs[0]);
+	u16 first = fake->seen, i, idx = fake_avail_idx(vring);
+
+	if ((u16)(idx - first) > max)
+		idx = first + max;
+	fake->seen = idx;
+	if (fake->reverse)
+		for (i = idx; i != first; i--)
+			fake_answer(fake, vring, i - 1);
+	else
+		for (i = first; i != idx; i++)
+			fake_answer(fake, vring, i);
+}
+
 static bool fake_notify(struct virtqueue *vq)
 {
 	struct fake_device *fake = to_fake(vq->vdev);
-	const struct vring *vring = virtqueue_get_vring(vq);
-	u16 i, idx = fake_avail_idx(vring);
 
-	/* A buffer for events */
-	if (vq->index)
+	if (vq->index) {
+		fake->replenished++;
 		return true;
+	}
 
 	fake->notified++;
 	fake->disturbed |= !irqs_disabled();
@@ -179,16 +204,14 @@ static bool fake_notify(struct virtqueue *vq)
 		spin_unlock(&fake->viommu->queue.lock);
 	else
 		fake->disturbed = true;
-	if (fake->mute)
-		return true;
+	if (!fake->mute)
+		fake_device_serve(fake, UINT_MAX);
+	if (fake->interlude) {
+		void (*interlude)(void *) = fake->interlude;
 
-	if (fake->reverse)
-		for (i = idx; i != fake->seen; i--)
-			fake_answer(fake, vring, i - 1);
-	else
-		for (i = fake->seen; i != idx; i++)
-			fake_answer(fake, vring, i);
-	fake->seen = idx;
+		fake->interlude = NULL;
+		interlude(fake->data);
+	}
 	return true;
 }
 
@@ -196,6 +219,13 @@ static void fake_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 		     unsigned int len)
 {
 	memcpy(buf, (void *)&to_fake(vdev)->config + offset, len);
+}
+
+static void fake_set(struct virtio_device *vdev, unsigned int offset,
+		     const void *buf, unsigned int len)
+{
+	memcpy((void *)&to_fake(vdev)->config + offset, buf, len);
+	to_fake(vdev)->config_writes++;
 }
 
 static u8 fake_get_status(struct virtio_device *vdev)
@@ -207,6 +237,11 @@ static void fake_reset(struct virtio_device *vdev)
 {
 	struct fake_device *fake = to_fake(vdev);
 
+	/* The driver has the instance as long as it has queues. */
+	if (fake->vqs[0] && mutex_trylock(&fake->viommu->attach_lock)) {
+		mutex_unlock(&fake->viommu->attach_lock);
+		fake->reset_unlocked = true;
+	}
 	fake->device_status = 0;
 	fake->seen = 0;
 	fake->events = 0;
@@ -283,6 +318,7 @@ static const struct fwnode_operations fake_fwnode_ops;
 
 static const struct virtio_config_ops fake_config_ops = {
 	.get = fake_get,
+	.set = fake_set,
 	.get_status = fake_get_status,
 	.set_status = fake_set_status,
 	.reset = fake_reset,
@@ -408,17 +444,16 @@ void fake_device_forget(struct fake_device *fake)
 }
 
 /**
- * fake_device_fault() - have the device report a fault
+ * fake_device_put_event() - have the device write to its event queue
  * @fake: the device
- * @fault: the report
+ * @fault: what it writes
  * @len: how much of it the device says that it has written
  */
-void fake_device_fault(struct fake_device *fake,
-		       const struct virtio_iommu_fault *fault, u32 len)
+void fake_device_put_event(struct fake_device *fake,
+			   const struct virtio_iommu_fault *fault, u32 len)
 {
 	const struct vring *vring = virtqueue_get_vring(fake->vqs[1]);
 	u16 id = fake_avail(vring, fake->events);
-	unsigned long flags;
 
 	if (fake->events == fake_avail_idx(vring))
 		return;
@@ -426,9 +461,25 @@ void fake_device_fault(struct fake_device *fake,
 	fake->events++;
 	memcpy(fake_buffer(&vring->desc[id]), fault, sizeof(*fault));
 	fake_use(vring, id, len);
+}
+
+/**
+ * fake_device_fault() - have the device report a fault, and the driver handle it
+ * @fake: the device
+ * @fault: the report
+ * @len: how much of it the device says that it has written
+ */
+void fake_device_fault(struct fake_device *fake,
+		       const struct virtio_iommu_fault *fault, u32 len)
+{
+	unsigned long flags;
+
+	fake_device_put_event(fake, fault, len);
 	local_irq_save(flags);
 	vring_interrupt(0, fake->vqs[1]);
 	local_irq_restore(flags);
+	while (flush_work(&fake->viommu->event_work))
+		;
 }
 
 /* What firmware would have said about an endpoint */

@@ -52,6 +52,9 @@ struct fake_request {
  * @status: what each type of request is answered with
  * @refuse_endpoint: ATTACH of this id is answered with S_UNSUPP, if not 0
  * @unknown_endpoint: what names this id is answered with S_NOENT, if not 0
+ * @withhold_endpoint: what names this id is never answered, if not 0
+ * @interlude: called once, after the next answers and before the driver sees them
+ * @data: for @interlude
  * @properties: what PROBE returns
  * @no_queues: it cannot have its queues set up
  * @mute: answer nothing
@@ -83,6 +86,9 @@ struct fake_device {
 	u8 status[FAKE_TYPES];
 	u32 refuse_endpoint;
 	u32 unknown_endpoint;
+	u32 withhold_endpoint;
+	void (*interlude)(void *data);
+	void *data;
 	u8 properties[FAKE_PROBE_SIZE] __aligned(8);
 	bool no_queues;
 	bool mute;
@@ -92,6 +98,9 @@ struct fake_device {
 	bool bad_id;
 
 	unsigned int notified;
+	unsigned int replenished;
+	unsigned int config_writes;
+	bool reset_unlocked;
 	bool disturbed;
 	unsigned int nr;
 	struct fake_request log[FAKE_LOG_SIZE];
@@ -104,6 +113,9 @@ void fake_device_unregister(struct kunit *test, struct fake_device *fake);
 struct fake_device *fake_device_create(struct kunit *test,
 				       unsigned int ring_size);
 void fake_device_forget(struct fake_device *fake);
+void fake_device_serve(struct fake_device *fake, unsigned int max);
+void fake_device_put_event(struct fake_device *fake,
+			   const struct virtio_iommu_fault *fault, u32 len);
 void fake_device_fault(struct fake_device *fake,
 		       const struct virtio_iommu_fault *fault, u32 len);
 
