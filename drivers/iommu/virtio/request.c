@@ -30,15 +30,34 @@
  */
 #define VIOMMU_POLLS_PER_STEP	256
 
-/* How long one waiter has been waiting for any request to complete */
+/* How long one waiter has been waiting for the oldest request to complete */
 struct viommu_patience {
+	u64 oldest;
 	unsigned int polls;
 	ktime_t checked;
 	s64 spent_ns;
 };
 
-static void viommu_patience_renew(struct viommu_patience *patience)
+/* The serial number of the oldest request in flight, or 0 */
+static u64 viommu_queue_oldest(struct viommu_queue *queue)
 {
+	struct viommu_request *req;
+
+	req = list_first_entry_or_null(&queue->inflight, struct viommu_request,
+				       queued);
+	return req ? req->serial : 0;
+}
+
+/*
+ * Only the oldest counts: a device that completes what others submit, and not what we
+ * wait for, would have us wait without end.
+ */
+static void viommu_patience_renew(struct viommu_patience *patience, u64 oldest)
+{
+	if (patience->oldest == oldest)
+		return;
+
+	patience->oldest = oldest;
 	patience->polls = 0;
 }
 
@@ -65,6 +84,7 @@ static void viommu_request_complete(struct viommu_request *req, int err)
 	struct viommu_stream *stream = req->stream;
 
 	list_del_init(&req->node);
+	list_del_init(&req->queued);
 	req->stream = NULL;
 	stream->done(stream, req, err);
 }
@@ -76,7 +96,7 @@ static void viommu_request_complete(struct viommu_request *req, int err)
 static void viommu_queue_fail(struct viommu_queue *queue, int err,
 			      const char *why)
 {
-	unsigned int i;
+	struct viommu_request *req, *next;
 
 	lockdep_assert_held(&queue->lock);
 
@@ -87,9 +107,8 @@ static void viommu_queue_fail(struct viommu_queue *queue, int err,
 	if (why)
 		dev_err(queue->dev, "giving up on the device: %s\n", why);
 
-	for (i = 0; i < queue->nr_requests; i++)
-		if (queue->requests[i].stream)
-			viommu_request_complete(&queue->requests[i], err);
+	list_for_each_entry_safe(req, next, &queue->inflight, queued)
+		viommu_request_complete(req, err);
 }
 
 static int viommu_request_result(struct viommu_request *req, unsigned int len)
@@ -179,15 +198,15 @@ static bool viommu_queue_watch(const struct viommu_queue *queue, u16 reaped,
 static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
 			      struct viommu_patience *patience)
 {
+	bool progress, ended;
 	u16 reaped;
-	bool ended;
 
 	lockdep_assert_held(&queue->lock);
 
-	if (viommu_queue_reap(queue)) {
-		viommu_patience_renew(patience);
+	progress = viommu_queue_reap(queue);
+	viommu_patience_renew(patience, viommu_queue_oldest(queue));
+	if (progress)
 		return;
-	}
 
 	reaped = queue->reaped;
 	queue->users++;
@@ -196,7 +215,10 @@ static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
 	spin_lock_irqsave(&queue->lock, *flags);
 	queue->users--;
 
-	if (ended && !viommu_queue_reap(queue))
+	if (!ended)
+		return;
+	viommu_queue_reap(queue);
+	if (viommu_queue_oldest(queue) == patience->oldest)
 		viommu_queue_fail(queue, -EIO, "it does not answer");
 }
 
@@ -226,17 +248,14 @@ void viommu_stream_init(struct viommu_stream *stream,
 struct viommu_request *viommu_request_get(struct viommu_queue *queue,
 					  unsigned long *flags)
 {
-	struct viommu_patience patience;
+	struct viommu_patience patience = {};
 	struct viommu_request *req;
 
 	lockdep_assert_held(&queue->lock);
 
-	if (list_empty(&queue->free)) {
-		viommu_patience_renew(&patience);
-		while (list_empty(&queue->free) && !queue->dead) {
-			viommu_queue_kick(queue);
-			viommu_queue_poll(queue, flags, &patience);
-		}
+	while (list_empty(&queue->free) && !queue->dead) {
+		viommu_queue_kick(queue);
+		viommu_queue_poll(queue, flags, &patience);
 	}
 	if (queue->dead)
 		return ERR_PTR(queue->dead);
@@ -294,6 +313,7 @@ int viommu_request_submit(struct viommu_queue *queue,
 	req->stream = stream;
 	req->serial = ++queue->serial;
 	list_add_tail(&req->node, &stream->inflight);
+	list_add_tail(&req->queued, &queue->inflight);
 	return 0;
 }
 
@@ -318,7 +338,7 @@ static bool viommu_stream_idle(struct viommu_stream *stream, u64 serial)
  */
 void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream)
 {
-	struct viommu_patience patience;
+	struct viommu_patience patience = {};
 	unsigned long flags;
 	u64 serial;
 
@@ -326,7 +346,6 @@ void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream)
 	serial = queue->serial;
 	if (!viommu_stream_idle(stream, serial)) {
 		viommu_queue_kick(queue);
-		viommu_patience_renew(&patience);
 		while (!viommu_stream_idle(stream, serial))
 			viommu_queue_poll(queue, &flags, &patience);
 	}
@@ -376,6 +395,7 @@ void viommu_queue_init(struct viommu_queue *queue, struct device *dev)
 {
 	spin_lock_init(&queue->lock);
 	INIT_LIST_HEAD(&queue->free);
+	INIT_LIST_HEAD(&queue->inflight);
 	queue->dev = dev;
 	queue->timeout_ns = VIOMMU_TIMEOUT_NS;
 	queue->dead = -ENODEV;

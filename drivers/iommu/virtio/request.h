@@ -62,6 +62,7 @@ struct viommu_batch {
 /**
  * struct viommu_request - one request
  * @node: in viommu_queue.free or viommu_stream.inflight
+ * @queued: in viommu_queue.inflight
  * @stream: who is told, NULL while it is not submitted
  * @serial: counts submissions
  * @mapping: for the submitter of a MAP
@@ -75,6 +76,7 @@ struct viommu_batch {
  */
 struct viommu_request {
 	struct list_head node;
+	struct list_head queued;
 	struct viommu_stream *stream;
 	u64 serial;
 	struct viommu_mapping *mapping;
@@ -106,11 +108,12 @@ struct viommu_request {
  * @requests: all of them
  * @nr_requests: how many
  * @free: those that are neither taken nor in flight
+ * @inflight: those that are, of all streams, oldest first
  * @serial: of the last submission
  * @used_idx: how many requests the device has returned, NULL in a packed ring
  * @reaped: how many of them were completed; both count modulo 65536
  * @users: how many notify the device or read @used_idx without the lock
- * @timeout_ns: how long someone waits for the device to complete any request
+ * @timeout_ns: how long someone waits for the device to complete the oldest request
  * @dead: why the device was given up, or 0; -ENODEV before it is started
  */
 struct viommu_queue {
@@ -120,6 +123,7 @@ struct viommu_queue {
 	struct viommu_request *requests;
 	unsigned int nr_requests;
 	struct list_head free;
+	struct list_head inflight;
 	u64 serial;
 	const __virtio16 *used_idx;
 	u16 reaped;

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <kunit/resource.h>
 #include <kunit/test.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
 
 #include "fake_device.h"
 
@@ -227,6 +231,109 @@ static void request_timeout_full(struct kunit *test)
 			viommu_batch_wait(&fake->viommu->queue, &batch));
 }
 
+/* The rest of a device that answers one request after another, and not at once */
+struct slow_device {
+	struct fake_device *fake;
+	unsigned int pause_us;
+};
+
+static int slow_device_run(void *data)
+{
+	struct slow_device *slow = data;
+
+	while (!kthread_should_stop()) {
+		fsleep(slow->pause_us);
+		fake_device_serve(slow->fake, 1);
+	}
+	return 0;
+}
+
+static void slow_device_stop(void *task)
+{
+	kthread_stop(task);
+}
+
+/* A device with four requests */
+static struct fake_device *slow_device_create(struct kunit *test,
+					      unsigned int pause_us)
+{
+	struct slow_device *slow = kunit_kzalloc(test, sizeof(*slow), GFP_KERNEL);
+	struct task_struct *task;
+
+	KUNIT_ASSERT_NOT_NULL(test, slow);
+	slow->pause_us = pause_us;
+	slow->fake = fake_device_create(test, 8);
+	slow->fake->mute = true;
+	task = kthread_run(slow_device_run, slow, "viommu-slow");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   slow_device_stop,
+							   task));
+	return slow->fake;
+}
+
+/* It answers each in time, but not all of them in the time for one. */
+static void request_slow(struct kunit *test)
+{
+	struct fake_device *fake = slow_device_create(test, 200 * USEC_PER_MSEC);
+	struct viommu_batch batch;
+
+	fake->viommu->queue.timeout_ns = 500 * NSEC_PER_MSEC;
+	viommu_batch_init(&batch);
+	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 6));
+	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 6, fake->nr);
+}
+
+/* Someone who submits a request as soon as the one before is complete */
+struct busy_stream {
+	struct viommu_stream stream;
+	struct viommu_queue *queue;
+	unsigned long end;
+};
+
+static void busy_submit(struct busy_stream *busy)
+{
+	struct viommu_request *req;
+	unsigned long flags;
+
+	req = viommu_request_get(busy->queue, &flags);
+	viommu_encode_detach(req, 1, 1);
+	viommu_request_submit(busy->queue, &busy->stream, req);
+}
+
+static void busy_done(struct viommu_stream *stream, struct viommu_request *req,
+		      int err)
+{
+	struct busy_stream *busy = container_of(stream, struct busy_stream,
+						stream);
+
+	if (!err && time_before(jiffies, busy->end))
+		busy_submit(busy);
+}
+
+/* A device that is busy with all requests but one is given up as well. */
+static void request_withheld(struct kunit *test)
+{
+	struct fake_device *fake = slow_device_create(test, 100);
+	struct viommu_queue *queue = &fake->viommu->queue;
+	struct busy_stream busy = { .queue = queue };
+	struct viommu_batch batch;
+	unsigned long flags;
+
+	queue->timeout_ns = 50 * NSEC_PER_MSEC;
+	fake->withhold_endpoint = 2;
+	viommu_batch_init(&batch);
+	viommu_stream_init(&busy.stream, busy_done);
+	busy.end = jiffies + 10 * HZ;
+	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 3));
+	spin_lock_irqsave(&queue->lock, flags);
+	busy_submit(&busy);
+	spin_unlock_irqrestore(&queue->lock, flags);
+	KUNIT_EXPECT_EQ(test, -EIO, viommu_batch_wait(queue, &batch));
+	KUNIT_EXPECT_TRUE(test, time_before(jiffies, busy.end));
+}
+
 static void request_removed(struct kunit *test)
 {
 	struct fake_device *fake = test->priv;
@@ -308,6 +415,8 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(request_broken),
 	KUNIT_CASE(request_timeout),
 	KUNIT_CASE(request_timeout_full),
+	KUNIT_CASE_SLOW(request_slow),
+	KUNIT_CASE_SLOW(request_withheld),
 	KUNIT_CASE(request_removed),
 	KUNIT_CASE(request_encoding),
 	{ }
