@@ -65,6 +65,27 @@ static void viommu_encode_move(struct viommu_request *req, struct viommu_id *id,
 				     VIRTIO_IOMMU_ATTACH_F_BYPASS : 0);
 }
 
+/* The device is asked to move an id: it may do so long before we know. */
+static void viommu_begin_leaving(struct viommu_id *id)
+{
+	id->leaving = true;
+	id->domain->nr_leaving++;
+}
+
+static void viommu_end_leaving(struct viommu_dev *viommu, struct viommu_id *id,
+			       struct viommu_domain *from)
+{
+	unsigned long flags;
+
+	if (!id->leaving)
+		return;
+
+	id->leaving = false;
+	spin_lock_irqsave(&viommu->queue.lock, flags);
+	from->nr_leaving--;
+	spin_unlock_irqrestore(&viommu->queue.lock, flags);
+}
+
 /* Ask for an id to be in a domain, or in none. id->err will be what comes of it. */
 static void viommu_submit_move(struct viommu_move *move, struct viommu_id *id,
 			       struct viommu_domain *to)
@@ -81,6 +102,8 @@ static void viommu_submit_move(struct viommu_move *move, struct viommu_id *id,
 		/* From here on the device may know what is in the table. */
 		if (to && to->table)
 			WRITE_ONCE(to->table_used, true);
+		if (id->domain && id->domain != to)
+			viommu_begin_leaving(id);
 		viommu_encode_move(req, id, to);
 		id->err = viommu_request_submit(queue, &move->stream, req);
 	}
@@ -127,8 +150,10 @@ static int viommu_id_moved(struct viommu_dev *viommu, struct viommu_id *id,
 	if (viommu->frozen)
 		return 0;
 
-	if (from)
+	if (from) {
 		viommu_domain_leave(from);
+		viommu_end_leaving(viommu, id, from);
+	}
 	return to ? viommu_domain_enter(to) : 0;
 }
 
@@ -161,6 +186,8 @@ int viommu_move_ids(struct viommu_dev *viommu, struct viommu_id **ids,
 		known = true;
 		if (!id_err)
 			id_err = viommu_id_moved(viommu, ids[i], to);
+		else
+			viommu_end_leaving(viommu, ids[i], ids[i]->domain);
 		if (!err)
 			err = id_err;
 	}
@@ -178,6 +205,7 @@ static int viommu_detach_ids(struct viommu_dev *viommu, struct viommu_id **ids,
 	for (i = 0; i < nr; i++) {
 		if (ids[i]->err && ids[i]->err != -ENOENT) {
 			err = ids[i]->err;
+			viommu_end_leaving(viommu, ids[i], ids[i]->domain);
 			continue;
 		}
 		viommu_id_moved(viommu, ids[i], NULL);

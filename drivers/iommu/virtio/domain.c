@@ -21,10 +21,20 @@
 
 #include "viommu.h"
 
+/*
+ * The device forgets a domain, and answers that there is none, before we count its last
+ * endpoint out. Then nothing is wrong with a mapping.
+ */
+static bool viommu_is_forgotten(const struct viommu_domain *vdomain, int err)
+{
+	return !vdomain->nr_endpoints ||
+	       (err == -ENOENT && vdomain->nr_leaving >= vdomain->nr_endpoints);
+}
+
 static void viommu_map_done(struct viommu_domain *vdomain,
 			    struct viommu_mapping *mapping, int err)
 {
-	if (!vdomain->nr_endpoints) {
+	if (viommu_is_forgotten(vdomain, err)) {
 		mapping->state = VIOMMU_MAPPING_OFFLINE;
 	} else if (err) {
 		mapping->state = VIOMMU_MAPPING_FAILED;
@@ -40,7 +50,7 @@ static void viommu_unmap_done(struct viommu_domain *vdomain,
 {
 	struct viommu_mapping *mapping, *next;
 
-	/* The device forgets a domain before we count its last endpoint out. */
+	/* What the device does not have is gone, whatever the reason. */
 	if (!vdomain->nr_endpoints || err == -ENOENT)
 		err = 0;
 	if (err)

@@ -52,6 +52,8 @@
  * @nr_endpoints: how many ids the device has in it. Written under attach_lock and
  *	viommu_queue.lock, read under either. The device has the mappings only
  *	while this is not zero
+ * @nr_leaving: how many of those it was asked to move elsewhere, and may have; under
+ *	viommu_queue.lock
  */
 struct viommu_domain {
 	struct iommu_domain domain;
@@ -67,6 +69,7 @@ struct viommu_domain {
 	struct viommu_stream requests;
 	struct viommu_mappings mappings;
 	unsigned int nr_endpoints;
+	unsigned int nr_leaving;
 };
 
 #define to_viommu_domain(d)	container_of(d, struct viommu_domain, domain)
@@ -137,6 +140,7 @@ struct viommu_dev {
  * @dev: one that has it, for faults, or NULL if that one is gone. Written under
  *	attach_lock and the xa_lock of viommu_dev.ids, read under either
  * @domain: where it is, NULL for nowhere. Locks as for @dev
+ * @leaving: counted in @domain's nr_leaving; under attach_lock
  * @blocked: it is nowhere in order to reach nothing; under attach_lock
  * @err: what has come of moving it; under viommu_queue.lock while a request is
  *	in flight
@@ -146,6 +150,7 @@ struct viommu_id {
 	unsigned int users;
 	struct device *dev;
 	struct viommu_domain *domain;
+	bool leaving;
 	bool blocked;
 	int err;
 };

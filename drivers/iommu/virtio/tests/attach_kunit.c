@@ -71,6 +71,8 @@ static void expect_at(struct kunit *test, struct viommu_domain *vdomain)
 
 	for (i = 0; i < 2; i++)
 		KUNIT_EXPECT_PTR_EQ(test, t->ep->ids[i]->domain, vdomain);
+	KUNIT_EXPECT_EQ(test, 0, t->first.nr_leaving);
+	KUNIT_EXPECT_EQ(test, 0, t->second.nr_leaving);
 }
 
 static void expect_request(struct kunit *test, int nr, u8 type,
@@ -210,6 +212,53 @@ static void attach_replay_fails(struct kunit *test)
 	expect_at(test, &t->fake->viommu->blocking);
 	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
 	KUNIT_EXPECT_EQ(test, 0, t->second.nr_endpoints);
+}
+
+static int map(struct attach_test *t, u8 status)
+{
+	struct iommu_domain *domain = &t->first.domain;
+	size_t mapped;
+	int err;
+
+	t->fake->status[VIRTIO_IOMMU_T_MAP] = status;
+	err = viommu_paging_ops.map_pages(domain, 0x1000, 0x2000, PAGE_SIZE, 1,
+					  IOMMU_READ, GFP_ATOMIC, &mapped) ?:
+	      viommu_paging_ops.iotlb_sync_map(domain, 0x1000, PAGE_SIZE);
+	if (err)
+		viommu_paging_ops.unmap_pages(domain, 0x1000, PAGE_SIZE, 1, NULL);
+	t->fake->status[VIRTIO_IOMMU_T_MAP] = VIRTIO_IOMMU_S_OK;
+	return err;
+}
+
+static void map_meanwhile(void *data)
+{
+	struct kunit *test = data;
+
+	KUNIT_EXPECT_EQ(test, 0, map(test->priv, VIRTIO_IOMMU_S_NOENT));
+}
+
+/* The device has moved the last endpoint and forgotten its domain, but we do not know. */
+static void attach_map_leaving(struct kunit *test)
+{
+	struct attach_test *t = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	/* No such excuse while the endpoint stays */
+	KUNIT_EXPECT_EQ(test, -ENOENT, map(t, VIRTIO_IOMMU_S_NOENT));
+
+	t->fake->interlude = map_meanwhile;
+	t->fake->data = test;
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->second));
+	KUNIT_EXPECT_NULL(test, t->fake->interlude);
+	expect_at(test, &t->second);
+
+	/* The next that comes gets the mapping. */
+	fake_device_forget(t->fake);
+	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
+	KUNIT_EXPECT_EQ(test, 3, t->fake->nr);
+	KUNIT_EXPECT_EQ(test, t->fake->log[2].type, VIRTIO_IOMMU_T_MAP);
+	KUNIT_EXPECT_EQ(test, t->fake->log[2].start, 0x1000);
+	expect_at(test, &t->first);
 }
 
 /* Of the ids of a device behind a bridge, one may be the bridge's alone to use. */
@@ -373,6 +422,7 @@ static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(attach_cannot_block),
 	KUNIT_CASE(attach_half_way),
 	KUNIT_CASE(attach_replay_fails),
+	KUNIT_CASE(attach_map_leaving),
 	KUNIT_CASE(attach_unknown_id),
 	KUNIT_CASE(attach_all_unknown),
 	KUNIT_CASE(attach_shared_id),
