@@ -294,25 +294,53 @@ static phys_addr_t viommu_iova_to_phys(struct iommu_domain *domain,
 	return phys;
 }
 
+/* How many mappings to look at with interrupts off */
+#define VIOMMU_MAPPINGS_PER_STEP	256
+
+/*
+ * Call @fn for the mappings of a range until it returns an errno. The lock is dropped now
+ * and then, so some may go and others come meanwhile.
+ */
+static int viommu_walk_mappings(struct viommu_domain *vdomain,
+				unsigned long start, unsigned long last,
+				int (*fn)(struct viommu_mapping *mapping))
+{
+	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_mapping *mapping;
+	unsigned int nr = 0;
+	unsigned long flags;
+	int err = 0;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	mapping = viommu_mapping_first(&vdomain->mappings, start, last);
+	while (mapping) {
+		err = fn(mapping);
+		if (err || mapping->range.last >= last)
+			break;
+		start = mapping->range.last + 1;
+		if (++nr % VIOMMU_MAPPINGS_PER_STEP) {
+			mapping = viommu_mapping_next(mapping, start, last);
+			continue;
+		}
+		spin_unlock_irqrestore(&queue->lock, flags);
+		spin_lock_irqsave(&queue->lock, flags);
+		mapping = viommu_mapping_first(&vdomain->mappings, start, last);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err;
+}
+
+static int viommu_mapping_error(struct viommu_mapping *mapping)
+{
+	return mapping->state == VIOMMU_MAPPING_FAILED ? mapping->err : 0;
+}
+
 /* Wait for the MAPs of a range. Returns the error of one that failed. */
 static int viommu_wait_mapped(struct viommu_domain *vdomain,
 			      unsigned long start, unsigned long last)
 {
-	struct viommu_queue *queue = &vdomain->viommu->queue;
-	struct viommu_mapping *mapping;
-	unsigned long flags;
-	int err = 0;
-
-	viommu_queue_sync(queue, &vdomain->requests);
-
-	spin_lock_irqsave(&queue->lock, flags);
-	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
-	     mapping && !err;
-	     mapping = viommu_mapping_next(mapping, start, last))
-		if (mapping->state == VIOMMU_MAPPING_FAILED)
-			err = mapping->err;
-	spin_unlock_irqrestore(&queue->lock, flags);
-	return err;
+	viommu_queue_sync(&vdomain->viommu->queue, &vdomain->requests);
+	return viommu_walk_mappings(vdomain, start, last, viommu_mapping_error);
 }
 
 static int viommu_iotlb_sync_map(struct iommu_domain *domain,
@@ -409,6 +437,18 @@ int viommu_domain_enter(struct viommu_domain *vdomain)
 	return viommu_wait_mapped(vdomain, 0, ULONG_MAX);
 }
 
+/*
+ * Those in flight follow when they are done. Those that the device has refused are its
+ * choice again when the next endpoint comes, if the core has not taken them back by then.
+ */
+static int viommu_mapping_offline(struct viommu_mapping *mapping)
+{
+	if (mapping->state == VIOMMU_MAPPING_ONLINE ||
+	    mapping->state == VIOMMU_MAPPING_FAILED)
+		mapping->state = VIOMMU_MAPPING_OFFLINE;
+	return 0;
+}
+
 /**
  * viommu_domain_leave() - count an endpoint out
  * @vdomain: the domain, which the device has taken the endpoint out of
@@ -416,32 +456,21 @@ int viommu_domain_enter(struct viommu_domain *vdomain)
 void viommu_domain_leave(struct viommu_domain *vdomain)
 {
 	struct viommu_queue *queue = &vdomain->viommu->queue;
-	struct viommu_mapping *mapping;
 	unsigned long flags;
 
 	lockdep_assert_held(&vdomain->viommu->attach_lock);
 
 	spin_lock_irqsave(&queue->lock, flags);
-	if (--vdomain->nr_endpoints)
-		goto out_unlock;
-
+	vdomain->nr_endpoints--;
 	/* Before a reset the device still has it. */
-	if (!vdomain->viommu->frozen)
+	if (!vdomain->nr_endpoints && !vdomain->viommu->frozen)
 		WRITE_ONCE(vdomain->table_used, false);
-
-	/*
-	 * Those in flight follow when they are done. Those that the device has
-	 * refused are its choice again when the next endpoint comes, if the core
-	 * has not taken them back by then.
-	 */
-	for (mapping = viommu_mapping_first(&vdomain->mappings, 0, ULONG_MAX);
-	     mapping; mapping = viommu_mapping_next(mapping, 0, ULONG_MAX))
-		if (mapping->state == VIOMMU_MAPPING_ONLINE ||
-		    mapping->state == VIOMMU_MAPPING_FAILED)
-			mapping->state = VIOMMU_MAPPING_OFFLINE;
-
-out_unlock:
 	spin_unlock_irqrestore(&queue->lock, flags);
+
+	/* An UNMAP of one that is not offline yet finds nothing, which is well. */
+	if (!vdomain->nr_endpoints)
+		viommu_walk_mappings(vdomain, 0, ULONG_MAX,
+				     viommu_mapping_offline);
 }
 
 /**

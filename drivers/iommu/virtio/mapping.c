@@ -8,22 +8,40 @@
 
 static struct kmem_cache *viommu_mapping_cache;
 
+/**
+ * viommu_mapping_cache_init() - before the first mapping
+ *
+ * Return: 0 or -ENOMEM.
+ */
 int viommu_mapping_cache_init(void)
 {
 	viommu_mapping_cache = KMEM_CACHE(viommu_mapping, 0);
 	return viommu_mapping_cache ? 0 : -ENOMEM;
 }
 
+/**
+ * viommu_mapping_cache_destroy() - after the last mapping is freed
+ */
 void viommu_mapping_cache_destroy(void)
 {
 	kmem_cache_destroy(viommu_mapping_cache);
 }
 
+/**
+ * viommu_mapping_alloc() - a new mapping that is in no tree
+ * @gfp: how to allocate it
+ *
+ * Return: the mapping, zeroed, or NULL.
+ */
 struct viommu_mapping *viommu_mapping_alloc(gfp_t gfp)
 {
 	return kmem_cache_zalloc(viommu_mapping_cache, gfp);
 }
 
+/**
+ * viommu_mapping_free() - free a mapping that is in no tree
+ * @mapping: which
+ */
 void viommu_mapping_free(struct viommu_mapping *mapping)
 {
 	kmem_cache_free(viommu_mapping_cache, mapping);

@@ -281,6 +281,29 @@ static void domain_offline(struct kunit *test)
 	expect_request(test, 0, VIRTIO_IOMMU_T_MAP, IOVA + 2 * PAGE_SIZE, 2);
 }
 
+/* More mappings than are looked at with interrupts off */
+static void domain_many(struct kunit *test)
+{
+	struct domain_test *t = test->priv;
+	const int nr = 600;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ(test, 0, map(t, IOVA + i * PAGE_SIZE, 1));
+	KUNIT_EXPECT_EQ(test, 0, enter(t));
+	KUNIT_EXPECT_EQ(test, nr, t->fake->nr);
+
+	t->fake->status[VIRTIO_IOMMU_T_MAP] = VIRTIO_IOMMU_S_NOMEM;
+	KUNIT_EXPECT_EQ(test, 0, map_pages(t, IOVA + nr * PAGE_SIZE, 1, RW));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, sync_map(t, IOVA, nr + 1));
+	t->fake->status[VIRTIO_IOMMU_T_MAP] = VIRTIO_IOMMU_S_OK;
+
+	leave(t);
+	fake_device_forget(t->fake);
+	KUNIT_EXPECT_EQ(test, 0, enter(t));
+	KUNIT_EXPECT_EQ(test, nr + 1, t->fake->nr);
+}
+
 static void domain_replay_fails(struct kunit *test)
 {
 	struct domain_test *t = test->priv;
@@ -356,6 +379,7 @@ static struct kunit_case domain_cases[] = {
 	KUNIT_CASE(domain_unmap_unsynced),
 	KUNIT_CASE(domain_unmap_lazy),
 	KUNIT_CASE(domain_offline),
+	KUNIT_CASE(domain_many),
 	KUNIT_CASE(domain_replay_fails),
 	KUNIT_CASE(domain_dead),
 	KUNIT_CASE(domain_mmio),
