@@ -21,11 +21,12 @@ int viommu_freeze(struct virtio_device *vdev)
 {
 	struct viommu_dev *viommu = vdev->priv;
 
+	/* The virtio core lets no new one in. */
+	cancel_work_sync(&viommu->config_work);
+
+	/* Nobody frees a page table or a number that the device has until the reset. */
 	mutex_lock(&viommu->attach_lock);
 	viommu_withdraw_ids(viommu);
-	mutex_unlock(&viommu->attach_lock);
-
-	cancel_work_sync(&viommu->config_work);
 	viommu_destroy_queues(viommu);
 	return 0;
 }

@@ -80,8 +80,11 @@ static void freeze(struct kunit *test)
 {
 	struct power_test *t = test->priv;
 
+	t->fake->reset_unlocked = false;
 	KUNIT_ASSERT_EQ(test, 0, virtio_device_freeze(t->fake->vdev));
 	KUNIT_EXPECT_NULL(test, t->fake->vqs[0]);
+	/* What the device may still use is not freed. */
+	KUNIT_EXPECT_FALSE(test, t->fake->reset_unlocked);
 }
 
 static void restore(struct kunit *test, int err)
