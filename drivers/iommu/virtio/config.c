@@ -2,8 +2,8 @@
 /*
  * The configuration of the device, and what follows when it changes.
  *
- * Only the bypass field may change. This driver never writes it: endpoints that it does
- * not know may depend on it.
+ * Only the bypass field may change. Endpoints that this driver does not know may depend on
+ * it, so it is written only when the device cannot be used any more.
  */
 #include <linux/sizes.h>
 #include <linux/virtio_config.h>
@@ -30,11 +30,29 @@ void viommu_read_bypass(struct viommu_dev *viommu)
 	viommu->bypass = bypass & 1;
 }
 
-static int viommu_read_input_range(struct viommu_dev *viommu)
+/**
+ * viommu_end_bypass() - have endpoints that are in no domain reach nothing
+ * @viommu: the instance, which cannot put them into one. May be without queues
+ */
+void viommu_end_bypass(struct viommu_dev *viommu)
+{
+	u8 bypass = 0;
+
+	if (viommu->bypass_config)
+		virtio_cwrite_le(viommu->vdev, struct virtio_iommu_config,
+				 bypass, &bypass);
+}
+
+static unsigned long viommu_granule(const struct viommu_limits *limits)
+{
+	return BIT(__ffs(limits->page_sizes));
+}
+
+static int viommu_read_input_range(struct viommu_dev *viommu,
+				   struct viommu_limits *limits)
 {
 	struct virtio_device *vdev = viommu->vdev;
 	u64 start = 0, last = U64_MAX;
-	unsigned long granule;
 
 	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_INPUT_RANGE,
 				struct virtio_iommu_config, input_range.start,
@@ -46,35 +64,35 @@ static int viommu_read_input_range(struct viommu_dev *viommu)
 	last = min_t(u64, last, ULONG_MAX);
 
 	/* At least a page has to fit in, wherever the range begins. */
-	granule = BIT(__ffs(viommu->page_sizes));
-	if (start > last || last - start < 2 * granule - 1) {
+	if (start > last || last - start < 2 * viommu_granule(limits) - 1) {
 		dev_err(viommu->dev, "bad input range 0x%llx to 0x%llx\n",
 			start, last);
 		return -EINVAL;
 	}
 
-	viommu->geometry.aperture_start = start;
-	viommu->geometry.aperture_end = last;
-	viommu->geometry.force_aperture = true;
+	limits->geometry.aperture_start = start;
+	limits->geometry.aperture_end = last;
+	limits->geometry.force_aperture = true;
 	return 0;
 }
 
-static int viommu_read_page_sizes(struct viommu_dev *viommu)
+static int viommu_read_page_sizes(struct viommu_dev *viommu,
+				  struct viommu_limits *limits)
 {
 	u64 mask;
 
 	virtio_cread_le(viommu->vdev, struct virtio_iommu_config,
 			page_size_mask, &mask);
-	viommu->page_sizes = mask;
+	limits->page_sizes = mask;
 
 	/*
 	 * Any address is good enough then, but no mapping may have a single byte. What
 	 * else is set are sizes that the device is good at.
 	 */
-	if (viommu->page_sizes & 1)
-		viommu->page_sizes = viommu->page_sizes & ~1UL ?: PAGE_SIZE;
+	if (limits->page_sizes & 1)
+		limits->page_sizes = limits->page_sizes & ~1UL ?: PAGE_SIZE;
 
-	if (!viommu->page_sizes || BIT(__ffs(viommu->page_sizes)) > PAGE_SIZE) {
+	if (!limits->page_sizes || viommu_granule(limits) > PAGE_SIZE) {
 		dev_err(viommu->dev, "no page size that fits %lu in 0x%llx\n",
 			PAGE_SIZE, mask);
 		return -EINVAL;
@@ -82,37 +100,56 @@ static int viommu_read_page_sizes(struct viommu_dev *viommu)
 	return 0;
 }
 
-static int viommu_read_domain_range(struct viommu_dev *viommu)
+static int viommu_read_domain_range(struct viommu_dev *viommu,
+				    struct viommu_limits *limits)
 {
 	struct virtio_device *vdev = viommu->vdev;
 
-	viommu->last_domain = U32_MAX;
+	limits->last_domain = U32_MAX;
 	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
 				struct virtio_iommu_config, domain_range.start,
-				&viommu->first_domain);
+				&limits->first_domain);
 	virtio_cread_le_feature(vdev, VIRTIO_IOMMU_F_DOMAIN_RANGE,
 				struct virtio_iommu_config, domain_range.end,
-				&viommu->last_domain);
+				&limits->last_domain);
 
-	if (viommu->first_domain > viommu->last_domain) {
+	if (limits->first_domain > limits->last_domain) {
 		dev_err(viommu->dev, "bad domain range %u to %u\n",
-			viommu->first_domain, viommu->last_domain);
+			limits->first_domain, limits->last_domain);
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int viommu_read_probe_size(struct viommu_dev *viommu)
+static int viommu_read_probe_size(struct viommu_dev *viommu,
+				  struct viommu_limits *limits)
 {
 	virtio_cread_le_feature(viommu->vdev, VIRTIO_IOMMU_F_PROBE,
 				struct virtio_iommu_config, probe_size,
-				&viommu->probe_size);
+				&limits->probe_size);
 
-	if (viommu->probe_size > VIOMMU_MAX_PROBE_SIZE) {
-		dev_err(viommu->dev, "bad probe size %u\n", viommu->probe_size);
+	if (limits->probe_size > VIOMMU_MAX_PROBE_SIZE) {
+		dev_err(viommu->dev, "bad probe size %u\n",
+			limits->probe_size);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static int viommu_read_limits(struct viommu_dev *viommu,
+			      struct viommu_limits *limits)
+{
+	int err;
+
+	*limits = (struct viommu_limits){};
+	err = viommu_read_page_sizes(viommu, limits);
+	if (!err)
+		err = viommu_read_input_range(viommu, limits);
+	if (!err)
+		err = viommu_read_domain_range(viommu, limits);
+	if (!err)
+		err = viommu_read_probe_size(viommu, limits);
+	return err;
 }
 
 /**
@@ -123,8 +160,6 @@ static int viommu_read_probe_size(struct viommu_dev *viommu)
  */
 int viommu_read_config(struct viommu_dev *viommu)
 {
-	int err;
-
 	viommu->map_flags = VIRTIO_IOMMU_MAP_F_READ | VIRTIO_IOMMU_MAP_F_WRITE;
 	if (virtio_has_feature(viommu->vdev, VIRTIO_IOMMU_F_MMIO))
 		viommu->map_flags |= VIRTIO_IOMMU_MAP_F_MMIO;
@@ -135,14 +170,46 @@ int viommu_read_config(struct viommu_dev *viommu)
 	viommu_read_bypass(viommu);
 	mutex_unlock(&viommu->attach_lock);
 
-	err = viommu_read_page_sizes(viommu);
-	if (!err)
-		err = viommu_read_input_range(viommu);
-	if (!err)
-		err = viommu_read_domain_range(viommu);
-	if (!err)
-		err = viommu_read_probe_size(viommu);
-	return err;
+	return viommu_read_limits(viommu, &viommu->limits);
+}
+
+/* Whether all that was possible with one device is possible with another. */
+static bool viommu_limits_include(const struct viommu_limits *limits,
+				  const struct viommu_limits *others)
+{
+	return limits->geometry.aperture_start <= others->geometry.aperture_start &&
+	       limits->geometry.aperture_end >= others->geometry.aperture_end &&
+	       viommu_granule(limits) <= viommu_granule(others) &&
+	       limits->first_domain <= others->first_domain &&
+	       limits->last_domain >= others->last_domain &&
+	       limits->probe_size == others->probe_size;
+}
+
+/**
+ * viommu_check_config() - whether a device that was reset is what it was
+ * @viommu: the instance. It goes on with the limits that it had
+ *
+ * A machine that was hibernated may come back elsewhere.
+ *
+ * Return: 0; -EINVAL if it can do less, and the log says so.
+ */
+int viommu_check_config(struct viommu_dev *viommu)
+{
+	struct viommu_limits limits;
+	int err;
+
+	err = viommu_read_limits(viommu, &limits);
+	if (err)
+		return err;
+	if (viommu_limits_include(&limits, &viommu->limits))
+		return 0;
+
+	dev_err(viommu->dev,
+		"not the device it was: input range 0x%llx to 0x%llx, page sizes 0x%lx, domains %u to %u, probe size %u\n",
+		(u64)limits.geometry.aperture_start,
+		(u64)limits.geometry.aperture_end, limits.page_sizes,
+		limits.first_domain, limits.last_domain, limits.probe_size);
+	return -EINVAL;
 }
 
 static void viommu_config_work(struct work_struct *work)

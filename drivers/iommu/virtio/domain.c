@@ -493,18 +493,19 @@ void viommu_domain_init(struct viommu_domain *vdomain)
  */
 int viommu_domain_bind(struct viommu_domain *vdomain, struct viommu_dev *viommu)
 {
+	const struct viommu_limits *limits = &viommu->limits;
 	int id;
 
 	id = ida_alloc_max(&viommu->domain_ids,
-			   min(viommu->last_domain - viommu->first_domain,
+			   min(limits->last_domain - limits->first_domain,
 			       (u32)INT_MAX), GFP_KERNEL);
 	if (id < 0)
 		return id;
 
-	vdomain->id = viommu->first_domain + id;
+	vdomain->id = limits->first_domain + id;
 	vdomain->viommu = viommu_get(viommu);
-	vdomain->domain.geometry = viommu->geometry;
-	vdomain->domain.pgsize_bitmap = viommu->page_sizes;
+	vdomain->domain.geometry = limits->geometry;
+	vdomain->domain.pgsize_bitmap = limits->page_sizes;
 	return 0;
 }
 
@@ -525,7 +526,7 @@ void viommu_domain_unbind(struct viommu_domain *vdomain)
 	/* What the device has left in the domain is not for the next one. */
 	if (!vdomain->stuck)
 		ida_free(&viommu->domain_ids,
-			 vdomain->id - viommu->first_domain);
+			 vdomain->id - viommu->limits.first_domain);
 	vdomain->viommu = NULL;
 	viommu_put(viommu);
 }

@@ -39,7 +39,7 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 		err = PTR_ERR(req);
 	} else {
 		viommu_encode_probe(req, id, viommu->probe_buffer,
-				    viommu->probe_size + sizeof(req->tail));
+				    viommu->limits.probe_size + sizeof(req->tail));
 		err = viommu_request_submit(queue, &batch.stream, req);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -51,11 +51,11 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 		return err;
 
 	err = viommu_parse_properties(ep->dev, viommu->probe_buffer,
-				      viommu->probe_size, &ep->regions);
+				      viommu->limits.probe_size, &ep->regions);
 	if (err)
 		return err;
 
-	viommu_parse_table_caps(viommu->probe_buffer, viommu->probe_size, &caps);
+	viommu_parse_table_caps(viommu->probe_buffer, viommu->limits.probe_size, &caps);
 	viommu_merge_table_caps(&ep->table_caps, &caps);
 	return 0;
 }
@@ -67,7 +67,7 @@ static int viommu_query(struct viommu_endpoint *ep)
 	struct viommu_dev *viommu = ep->viommu;
 	int i, err = 0, unknown = 0;
 
-	if (!viommu->probe_size)
+	if (!viommu->limits.probe_size)
 		return 0;
 
 	ep->table_caps = VIOMMU_ALL_TABLE_CAPS;

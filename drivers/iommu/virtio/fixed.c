@@ -37,9 +37,9 @@ static int viommu_map_identity_range(struct viommu_domain *vdomain, u64 start,
 static int viommu_map_identity(struct viommu_domain *vdomain,
 			       struct viommu_endpoint *ep)
 {
-	u64 granule = 1ULL << __ffs(ep->viommu->page_sizes);
-	u64 start = round_up(ep->viommu->geometry.aperture_start, granule);
-	u64 last = round_down(ep->viommu->geometry.aperture_end - granule + 1,
+	u64 granule = 1ULL << __ffs(ep->viommu->limits.page_sizes);
+	u64 start = round_up(ep->viommu->limits.geometry.aperture_start, granule);
+	u64 last = round_down(ep->viommu->limits.geometry.aperture_end - granule + 1,
 			      granule) + granule - 1;
 	struct iommu_resv_region *region;
 	int err;

@@ -238,7 +238,7 @@ static int viommu_probe(struct virtio_device *vdev)
 	if (err)
 		goto err_abandon;
 
-	viommu->probe_buffer = kzalloc(viommu->probe_size +
+	viommu->probe_buffer = kzalloc(viommu->limits.probe_size +
 				       sizeof(struct virtio_iommu_req_tail),
 				       GFP_KERNEL);
 	if (!viommu->probe_buffer) {
@@ -254,8 +254,9 @@ static int viommu_probe(struct virtio_device *vdev)
 
 	dev_info(&vdev->dev,
 		 "input range 0x%llx to 0x%llx, page sizes 0x%lx, %s outside any domain\n",
-		 (u64)viommu->geometry.aperture_start,
-		 (u64)viommu->geometry.aperture_end, viommu->page_sizes,
+		 (u64)viommu->limits.geometry.aperture_start,
+		 (u64)viommu->limits.geometry.aperture_end,
+		 viommu->limits.page_sizes,
 		 viommu->bypass ? "bypass" : "no access");
 
 	err = viommu_register(viommu);

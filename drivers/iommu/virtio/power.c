@@ -28,6 +28,7 @@ int viommu_freeze(struct virtio_device *vdev)
 	mutex_lock(&viommu->attach_lock);
 	viommu_withdraw_ids(viommu);
 	viommu_destroy_queues(viommu);
+	mutex_unlock(&viommu->attach_lock);
 	return 0;
 }
 
@@ -35,16 +36,23 @@ int viommu_freeze(struct virtio_device *vdev)
  * viommu_restore() - after a reset, with the features that were negotiated before
  * @vdev: the device
  *
- * Return: 0 or an errno; then the endpoints are in no domain.
+ * Return: 0 or an errno; then the endpoints are in no domain, and reach nothing.
  */
 int viommu_restore(struct virtio_device *vdev)
 {
 	struct viommu_dev *viommu = vdev->priv;
 	int err;
 
-	err = viommu_init_queues(viommu);
+	err = viommu_check_config(viommu);
 	if (!err)
+		err = viommu_init_queues(viommu);
+	if (!err) {
 		virtio_device_ready(vdev);
+	} else {
+		dev_err(viommu->dev,
+			"devices behind it are cut off until the next boot\n");
+		viommu_end_bypass(viommu);
+	}
 
 	mutex_lock(&viommu->attach_lock);
 	viommu_read_bypass(viommu);

@@ -142,9 +142,9 @@ bool viommu_tables_wanted(const struct viommu_endpoint *ep)
 	       virtio_has_dma_quirk(vdev) &&
 	       viommu_table_caps_usable(&ep->table_caps) &&
 	       max_t(u64, ep->table_caps.start,
-		     ep->viommu->geometry.aperture_start) <
+		     ep->viommu->limits.geometry.aperture_start) <
 	       min_t(u64, ep->table_caps.last,
-		     ep->viommu->geometry.aperture_end);
+		     ep->viommu->limits.geometry.aperture_end);
 }
 
 /* Have the device forget a range of a domain or of a PASID, and wait until it has. */

@@ -75,6 +75,22 @@ struct viommu_domain {
 #define to_viommu_domain(d)	container_of(d, struct viommu_domain, domain)
 
 /**
+ * struct viommu_limits - what the device says that it can, for as long as it is in use
+ * @geometry: of every domain
+ * @page_sizes: of every domain
+ * @first_domain: the lowest domain number
+ * @last_domain: the highest
+ * @probe_size: bytes of properties that PROBE returns, or 0
+ */
+struct viommu_limits {
+	struct iommu_domain_geometry geometry;
+	unsigned long page_sizes;
+	u32 first_domain;
+	u32 last_domain;
+	u32 probe_size;
+};
+
+/**
  * struct viommu_dev - an instance
  * @ref: one for the driver, one for each domain: a domain may outlive the device
  * @vdev: the virtio device
@@ -88,7 +104,6 @@ struct viommu_domain {
  * @limits: its configuration
  * @domain_ids: domain numbers in use, less the lowest
  * @map_flags: flags that MAP knows on this device
- * @probe_size: bytes of properties that PROBE returns, or 0
  * @bypass_config: the device has bypass domains
  * @bypass: it lets endpoints through that are in no domain; under @attach_lock
  * @frozen: it is reset, or about to be: endpoints are moved when it is back.
@@ -112,13 +127,9 @@ struct viommu_dev {
 	struct virtio_iommu_fault *events;
 	struct work_struct event_work;
 
-	struct iommu_domain_geometry geometry;
-	unsigned long page_sizes;
-	u32 first_domain;
-	u32 last_domain;
+	struct viommu_limits limits;
 	struct ida domain_ids;
 	u32 map_flags;
-	u32 probe_size;
 	bool bypass_config;
 	bool bypass;
 	bool frozen;
@@ -211,7 +222,9 @@ void viommu_destroy_queues(struct viommu_dev *viommu);
 
 /* config.c */
 int viommu_read_config(struct viommu_dev *viommu);
+int viommu_check_config(struct viommu_dev *viommu);
 void viommu_read_bypass(struct viommu_dev *viommu);
+void viommu_end_bypass(struct viommu_dev *viommu);
 void viommu_config_changed(struct virtio_device *vdev);
 void viommu_config_init(struct viommu_dev *viommu);
 

@@ -146,7 +146,7 @@ static void attach_blocks_by_detach(struct kunit *test)
 {
 	struct attach_test *t = test->priv;
 
-	t->fake->viommu->last_domain = 1;
+	t->fake->viommu->limits.last_domain = 1;
 	KUNIT_EXPECT_EQ(test, 0, move(t, &t->second));
 	fake_device_forget(t->fake);
 	KUNIT_EXPECT_EQ(test, 0, block(t));
@@ -161,7 +161,7 @@ static void attach_cannot_block(struct kunit *test)
 	struct attach_test *t = test->priv;
 
 	t->fake->viommu->bypass = true;
-	t->fake->viommu->last_domain = 1;
+	t->fake->viommu->limits.last_domain = 1;
 	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
 	KUNIT_EXPECT_EQ(test, -ENOSPC, block(t));
 	expect_at(test, &t->first);
@@ -175,7 +175,7 @@ static void attach_half_way(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, 0, move(t, &t->first));
 	fake_device_forget(t->fake);
-	t->fake->viommu->last_domain = 2;
+	t->fake->viommu->limits.last_domain = 2;
 	t->fake->refuse_endpoint = ID + 1;
 	KUNIT_EXPECT_EQ(test, -EINVAL, move(t, &t->second));
 	expect_each_id(test, 0, VIRTIO_IOMMU_T_ATTACH, &t->second, 0);
@@ -398,12 +398,12 @@ static void attach_strays(struct kunit *test)
 	struct attach_test *t = test->priv;
 	struct viommu_dev *viommu = t->fake->viommu;
 
-	viommu->last_domain = 1;
+	viommu->limits.last_domain = 1;
 	KUNIT_EXPECT_EQ(test, 0, move(t, &t->second));
 	KUNIT_EXPECT_EQ(test, 0, block(t));
 	expect_at(test, NULL);
 
-	viommu->last_domain = 2;
+	viommu->limits.last_domain = 2;
 	viommu->bypass = true;
 	fake_device_forget(t->fake);
 	mutex_lock(&viommu->attach_lock);

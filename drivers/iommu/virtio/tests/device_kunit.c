@@ -105,8 +105,8 @@ static void device_refused(struct kunit *test)
 	expect_refused(test, fake);
 	feature(fake, VIRTIO_IOMMU_F_MAP_UNMAP);
 	KUNIT_EXPECT_EQ(test, 0, fake_device_register(test, fake));
-	KUNIT_EXPECT_EQ(test, fake->viommu->first_domain, 2);
-	KUNIT_EXPECT_EQ(test, fake->viommu->last_domain, 9);
+	KUNIT_EXPECT_EQ(test, fake->viommu->limits.first_domain, 2);
+	KUNIT_EXPECT_EQ(test, fake->viommu->limits.last_domain, 9);
 }
 
 /* Every feature that it knows, and none that it does not. */
@@ -151,7 +151,7 @@ static void device_page_sizes(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		fake->config.page_size_mask = cpu_to_le64(cases[i].mask);
 		KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
-		KUNIT_EXPECT_EQ_MSG(test, fake->viommu->page_sizes,
+		KUNIT_EXPECT_EQ_MSG(test, fake->viommu->limits.page_sizes,
 				    cases[i].page_sizes, "case %d", i);
 		fake_device_unregister(test, fake);
 	}

@@ -33,7 +33,7 @@ static int domain_init(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, t);
 	test->priv = t;
 	t->fake = fake_device_create(test, 8);
-	t->fake->viommu->first_domain = FIRST_DOMAIN;
+	t->fake->viommu->limits.first_domain = FIRST_DOMAIN;
 	viommu_domain_init(&t->vdomain);
 	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&t->vdomain,
 						    t->fake->viommu));
@@ -359,11 +359,11 @@ static void domain_ids(struct kunit *test)
 	struct viommu_domain other = {};
 
 	viommu_domain_init(&other);
-	t->fake->viommu->last_domain = FIRST_DOMAIN;
+	t->fake->viommu->limits.last_domain = FIRST_DOMAIN;
 	KUNIT_EXPECT_EQ(test, t->vdomain.id, FIRST_DOMAIN);
 	KUNIT_EXPECT_EQ(test, -ENOSPC, viommu_domain_bind(&other,
 							  t->fake->viommu));
-	t->fake->viommu->last_domain = FIRST_DOMAIN + 1;
+	t->fake->viommu->limits.last_domain = FIRST_DOMAIN + 1;
 	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&other, t->fake->viommu));
 	KUNIT_EXPECT_EQ(test, other.id, FIRST_DOMAIN + 1);
 	viommu_domain_unbind(&other);

@@ -285,6 +285,87 @@ static void power_no_queues(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, t->fake->device_status & VIRTIO_CONFIG_S_FAILED);
 	KUNIT_EXPECT_EQ(test, 0, t->first.nr_endpoints);
 	KUNIT_EXPECT_EQ(test, -ENODEV, move(t, t->ep, &t->second));
+	KUNIT_EXPECT_EQ(test, 0, t->fake->config_writes);
+}
+
+static void set_config(struct fake_device *fake, u64 start, u64 end, u64 mask,
+		       u32 first_domain, u32 last_domain, u32 probe_size)
+{
+	fake->config = (struct virtio_iommu_config) {
+		.page_size_mask = cpu_to_le64(mask),
+		.input_range.start = cpu_to_le64(start),
+		.input_range.end = cpu_to_le64(end),
+		.domain_range.start = cpu_to_le32(first_domain),
+		.domain_range.end = cpu_to_le32(last_domain),
+		.probe_size = cpu_to_le32(probe_size),
+		.bypass = 1,
+	};
+}
+
+/*
+ * The machine was hibernated and comes back with another device. One that can do less
+ * is not used, and what is behind it does not get past it either.
+ */
+static void power_other_device(struct kunit *test)
+{
+	static const struct {
+		u64 start, end, mask;
+		u32 first_domain, last_domain, probe_size;
+		int err;
+	} cases[] = {
+		{ 0x1000, SZ_1G, SZ_4K, 5, 9, FAKE_PROBE_SIZE, 0 },
+		{ 0x2000, SZ_1G, SZ_4K, 5, 9, FAKE_PROBE_SIZE, -EINVAL },
+		{ 0x1000, SZ_1G - 1, SZ_4K, 5, 9, FAKE_PROBE_SIZE, -EINVAL },
+		{ 0x1000, SZ_1G, SZ_2M, 5, 9, FAKE_PROBE_SIZE, -EINVAL },
+		{ 0x1000, SZ_1G, SZ_4K, 6, 9, FAKE_PROBE_SIZE, -EINVAL },
+		{ 0x1000, SZ_1G, SZ_4K, 5, 8, FAKE_PROBE_SIZE, -EINVAL },
+		{ 0x1000, SZ_1G, SZ_4K, 5, 9, FAKE_PROBE_SIZE * 2, -EINVAL },
+		{ 0, 0, 0, 0, 0, 0, -EINVAL },
+		{ 0, SZ_2G, SZ_1K | SZ_4K, 0, 99, FAKE_PROBE_SIZE, 0 },
+	};
+	struct power_test *t = test->priv;
+	struct fake_device *fake = fake_device_alloc(test, 32), *other = t->fake;
+	struct viommu_domain vdomain = {};
+	struct viommu_endpoint *ep;
+	int i;
+
+	fake->features |= BIT_ULL(VIRTIO_IOMMU_F_INPUT_RANGE) |
+			  BIT_ULL(VIRTIO_IOMMU_F_DOMAIN_RANGE) |
+			  BIT_ULL(VIRTIO_IOMMU_F_PROBE) |
+			  BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG);
+	set_config(fake, 0x1000, SZ_1G, SZ_4K, 5, 9, FAKE_PROBE_SIZE);
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
+	t->fake = fake;
+	ep = fake_endpoint_create(test, fake, 1, ID);
+	viommu_domain_init(&vdomain);
+	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&vdomain, fake->viommu));
+	KUNIT_EXPECT_EQ(test, 0, map(&vdomain, IOVA));
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool lost = cases[i].err;
+
+		KUNIT_EXPECT_EQ(test, 0, move(t, ep, &vdomain));
+		freeze(test);
+		set_config(fake, cases[i].start, cases[i].end, cases[i].mask,
+			   cases[i].first_domain, cases[i].last_domain,
+			   cases[i].probe_size);
+		restore(test, cases[i].err);
+		KUNIT_EXPECT_EQ_MSG(test, lost ? 0 : 2, fake->nr, "case %d", i);
+		KUNIT_EXPECT_EQ(test, !lost, fake->config.bypass);
+		KUNIT_EXPECT_PTR_EQ(test, ep->ids[0]->domain,
+				    lost ? NULL : &vdomain);
+		KUNIT_EXPECT_EQ(test, lost ? -ENODEV : 0,
+				move(t, ep, &vdomain));
+
+		/* Back where it was */
+		freeze(test);
+		set_config(fake, 0x1000, SZ_1G, SZ_4K, 5, 9, FAKE_PROBE_SIZE);
+		restore(test, 0);
+	}
+
+	fake_endpoint_destroy(ep);
+	viommu_domain_unbind(&vdomain);
+	t->fake = other;
 }
 
 static int power_fault(struct iommu_domain *domain, struct device *dev,
@@ -320,7 +401,7 @@ static void power_bypass_on(struct kunit *test)
 	struct viommu_dev *viommu = t->fake->viommu;
 
 	viommu->bypass_config = true;
-	viommu->last_domain = 1;
+	viommu->limits.last_domain = 1;
 	KUNIT_EXPECT_EQ(test, 0, move(t, t->ep, &t->first));
 	mutex_lock(&viommu->attach_lock);
 	KUNIT_EXPECT_EQ(test, 0, viommu_block_endpoint(t->ep));
@@ -328,7 +409,7 @@ static void power_bypass_on(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, t->ep->ids[0]->domain);
 
 	freeze(test);
-	viommu->last_domain = 2;
+	viommu->limits.last_domain = 2;
 	t->fake->config.bypass = 1;
 	restore(test, 0);
 	KUNIT_EXPECT_TRUE(test, viommu->bypass);
@@ -344,6 +425,7 @@ static struct kunit_case power_cases[] = {
 	KUNIT_CASE(power_refused),
 	KUNIT_CASE(power_revives),
 	KUNIT_CASE(power_no_queues),
+	KUNIT_CASE(power_other_device),
 	KUNIT_CASE(power_events),
 	KUNIT_CASE(power_bypass_on),
 	{ }
