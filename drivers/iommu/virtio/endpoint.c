@@ -28,6 +28,7 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 	struct viommu_batch batch;
 	struct viommu_request *req;
 	unsigned long flags;
+	void *properties;
 	int err;
 
 	lockdep_assert_held(&viommu->probe_lock);
@@ -50,14 +51,19 @@ static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 	if (err)
 		return err;
 
-	err = viommu_parse_properties(ep->dev, viommu->probe_buffer,
-				      viommu->limits.probe_size, &ep->regions);
-	if (err)
-		return err;
+	/* The device may write to its buffer at any time. */
+	properties = kmemdup(viommu->probe_buffer, viommu->limits.probe_size,
+			     GFP_KERNEL);
+	if (!properties)
+		return -ENOMEM;
 
-	viommu_parse_table_caps(viommu->probe_buffer, viommu->limits.probe_size, &caps);
-	viommu_merge_table_caps(&ep->table_caps, &caps);
-	return 0;
+	err = viommu_parse_properties(ep->dev, properties,
+				      viommu->limits.probe_size, &ep->regions,
+				      &caps);
+	if (!err)
+		viommu_merge_table_caps(&ep->table_caps, &caps);
+	kfree(properties);
+	return err;
 }
 
 /* At least one id has to be known, see viommu_move_ids(). */

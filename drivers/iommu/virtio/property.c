@@ -10,6 +10,7 @@
 #include <linux/iommu.h>
 #include <linux/overflow.h>
 #include <linux/unaligned.h>
+#include <linux/virtio_iommu_tables.h>
 #include <uapi/linux/virtio_iommu.h>
 
 #include "viommu.h"
@@ -69,23 +70,49 @@ static int viommu_parse_region(struct device *dev,
 	return 0;
 }
 
+static int viommu_parse_property(struct device *dev, u16 type,
+				 const void *property, size_t size,
+				 struct list_head *regions,
+				 struct viommu_table_caps *caps)
+{
+	switch (type) {
+	case VIRTIO_IOMMU_PROBE_T_RESV_MEM:
+		return viommu_parse_region(dev, property, size, regions);
+	case VIRTIO_IOMMU_PROBE_T_PAGE_SIZE_MASK:
+	case VIRTIO_IOMMU_PROBE_T_INPUT_RANGE:
+	case VIRTIO_IOMMU_PROBE_T_OUTPUT_SIZE:
+	case VIRTIO_IOMMU_PROBE_T_PAGE_TABLE_FMT:
+	case VIRTIO_IOMMU_PROBE_T_PASID_SIZE:
+	case VIRTIO_IOMMU_PROBE_T_PASID_TABLE_FMT:
+		viommu_parse_table_caps(type, property, size, caps);
+		return 0;
+	default:
+		/* Also one of a known type whose reserved bits are set. */
+		dev_dbg(dev, "property 0x%x skipped\n", type);
+		return 0;
+	}
+}
+
 /**
  * viommu_parse_properties() - read what PROBE returned
  * @dev: the endpoint's device
- * @properties: the properties
+ * @properties: the properties, where the device cannot change them any more
  * @size: bytes of them
  * @regions: reserved regions are added here
+ * @caps: filled in. What is missing is such that no table can be used
  *
  * Return: 0 or an errno; some regions may have been added in any case.
  */
 int viommu_parse_properties(struct device *dev, const void *properties,
-			    size_t size, struct list_head *regions)
+			    size_t size, struct list_head *regions,
+			    struct viommu_table_caps *caps)
 {
 	const struct virtio_iommu_probe_property *property;
 	size_t property_size;
 	u16 type;
 	int err;
 
+	*caps = (struct viommu_table_caps){};
 	while (size >= sizeof(*property)) {
 		property = properties;
 		type = get_unaligned_le16(&property->type);
@@ -97,15 +124,10 @@ int viommu_parse_properties(struct device *dev, const void *properties,
 		if (property_size > size)
 			return -EINVAL;
 
-		if (type == VIRTIO_IOMMU_PROBE_T_RESV_MEM) {
-			err = viommu_parse_region(dev, properties,
-						  property_size, regions);
-			if (err)
-				return err;
-		} else {
-			/* Also one of a known type whose reserved bits are set. */
-			dev_dbg(dev, "property 0x%x skipped\n", type);
-		}
+		err = viommu_parse_property(dev, type, properties, property_size,
+					    regions, caps);
+		if (err)
+			return err;
 
 		properties += property_size;
 		size -= property_size;

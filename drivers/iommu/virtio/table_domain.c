@@ -23,9 +23,15 @@ module_param(tables, bool, 0644);
 MODULE_PARM_DESC(tables,
 		 "Use page tables where the device offers them, in domains made from now on (N, experimental)");
 
-/* What a property says, if its type is one of tables and it is long enough. */
-static void viommu_parse_table(struct viommu_table_caps *caps, u16 type,
-			       const void *property, size_t size)
+/**
+ * viommu_parse_table_caps() - what a property says of tables, if it is long enough
+ * @type: of the property
+ * @property: the property, with its head
+ * @size: bytes of it
+ * @caps: changed
+ */
+void viommu_parse_table_caps(u16 type, const void *property, size_t size,
+			     struct viommu_table_caps *caps)
 {
 	const struct virtio_iommu_probe_page_size_mask *sizes = property;
 	const struct virtio_iommu_probe_input_range *input = property;
@@ -37,13 +43,15 @@ static void viommu_parse_table(struct viommu_table_caps *caps, u16 type,
 	switch (type) {
 	case VIRTIO_IOMMU_PROBE_T_PAGE_SIZE_MASK:
 		if (size >= sizeof(*sizes))
-			caps->sizes = get_unaligned_le64(&sizes->mask);
+			caps->sizes = get_unaligned_le64(&sizes->mask) &
+				      (SZ_4K | SZ_2M | SZ_1G);
 		break;
 	case VIRTIO_IOMMU_PROBE_T_INPUT_RANGE:
 		if (size < sizeof(*input))
 			break;
 		caps->start = get_unaligned_le64(&input->start);
-		caps->last = get_unaligned_le64(&input->end);
+		caps->last = min(get_unaligned_le64(&input->end),
+				 VIOMMU_TABLE_LAST);
 		break;
 	case VIRTIO_IOMMU_PROBE_T_OUTPUT_SIZE:
 		if (size >= sizeof(*output))
@@ -69,37 +77,6 @@ static void viommu_parse_table(struct viommu_table_caps *caps, u16 type,
 			caps->pasid_format = true;
 		break;
 	}
-}
-
-/**
- * viommu_parse_table_caps() - what PROBE says of tables
- * @properties: the properties. That viommu_parse_properties() has found no fault in
- *	them says nothing: the device may have written again since
- * @size: bytes of them
- * @caps: filled in. What is missing is such that no table can be used
- */
-void viommu_parse_table_caps(const void *properties, size_t size,
-			     struct viommu_table_caps *caps)
-{
-	const struct virtio_iommu_probe_property *property;
-
-	*caps = (struct viommu_table_caps){};
-	while (size >= sizeof(*property)) {
-		size_t property_size;
-		u16 type;
-
-		property = properties;
-		type = get_unaligned_le16(&property->type);
-		property_size = sizeof(*property) +
-				get_unaligned_le16(&property->length);
-		if (type == VIRTIO_IOMMU_PROBE_T_NONE || property_size > size)
-			break;
-		viommu_parse_table(caps, type, properties, property_size);
-		properties += property_size;
-		size -= property_size;
-	}
-	caps->sizes &= SZ_4K | SZ_2M | SZ_1G;
-	caps->last = min(caps->last, VIOMMU_TABLE_LAST);
 }
 
 /**

@@ -262,7 +262,7 @@ bool viommu_in_aperture(const struct iommu_domain *domain, unsigned long iova,
 bool viommu_tables_wanted(const struct viommu_endpoint *ep);
 struct iommu_domain *viommu_domain_alloc_table(struct viommu_endpoint *ep);
 int viommu_attach_table(struct iommu_domain *domain, struct device *dev);
-void viommu_parse_table_caps(const void *properties, size_t size,
+void viommu_parse_table_caps(u16 type, const void *property, size_t size,
 			     struct viommu_table_caps *caps);
 void viommu_merge_table_caps(struct viommu_table_caps *caps,
 			     const struct viommu_table_caps *other);
@@ -280,7 +280,8 @@ int viommu_of_xlate(struct device *dev, const struct of_phandle_args *args);
 
 /* property.c */
 int viommu_parse_properties(struct device *dev, const void *properties,
-			    size_t size, struct list_head *regions);
+			    size_t size, struct list_head *regions,
+			    struct viommu_table_caps *caps);
 
 /* event.c */
 void viommu_event_ready(struct virtqueue *vq);

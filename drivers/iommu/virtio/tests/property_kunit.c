@@ -13,6 +13,7 @@ struct property_test {
 	u8 buf[256] __aligned(8);
 	size_t size;
 	struct list_head regions;
+	struct viommu_table_caps caps;
 };
 
 static int property_init(struct kunit *test)
@@ -58,7 +59,8 @@ static void put_region(struct property_test *t, u8 subtype, u64 start, u64 last)
 
 static int parse(struct property_test *t, size_t size)
 {
-	return viommu_parse_properties(t->dev, t->buf, size, &t->regions);
+	return viommu_parse_properties(t->dev, t->buf, size, &t->regions,
+				       &t->caps);
 }
 
 static void expect_region(struct kunit *test, int nr, phys_addr_t start,

@@ -292,12 +292,20 @@ static const struct table_properties properties = {
 	.input.end = cpu_to_le64(U64_MAX),
 };
 
+static int parse(struct kunit *test, const void *p, size_t size,
+		 struct viommu_table_caps *caps)
+{
+	struct table_domain_test *t = test->priv;
+
+	return viommu_parse_properties(t->ep->dev, p, size, &t->ep->regions, caps);
+}
+
 static void table_domain_caps(struct kunit *test)
 {
 	struct table_properties p = properties;
 	struct viommu_table_caps caps, other;
 
-	viommu_parse_table_caps(&p, sizeof(p), &caps);
+	parse(test, &p, sizeof(p), &caps);
 	KUNIT_EXPECT_TRUE(test, caps.format);
 	KUNIT_EXPECT_FALSE(test, caps.negative);
 	KUNIT_EXPECT_EQ(test, caps.sizes, SZ_4K | SZ_1G);
@@ -307,13 +315,13 @@ static void table_domain_caps(struct kunit *test)
 
 	/* Too short, missing, and of a format that is not ours */
 	p.format.head.length = cpu_to_le16(4);
-	viommu_parse_table_caps(&p, sizeof(p), &other);
+	parse(test, &p, sizeof(p), &other);
 	KUNIT_EXPECT_FALSE(test, other.format);
 	p = properties;
 	p.format.format = cpu_to_le16(2);
-	viommu_parse_table_caps(&p, sizeof(p), &other);
+	parse(test, &p, sizeof(p), &other);
 	KUNIT_EXPECT_FALSE(test, other.format);
-	viommu_parse_table_caps(&p, 0, &other);
+	parse(test, &p, 0, &other);
 	KUNIT_EXPECT_FALSE(test, other.format);
 	KUNIT_EXPECT_EQ(test, other.sizes, 0);
 
@@ -324,7 +332,7 @@ static void table_domain_caps(struct kunit *test)
 	p.input.start = 0;
 	p.input.end = cpu_to_le64(0xffffffff);
 	p.output.bits = 40;
-	viommu_parse_table_caps(&p, sizeof(p), &other);
+	parse(test, &p, sizeof(p), &other);
 	viommu_merge_table_caps(&caps, &other);
 	other = VIOMMU_ALL_TABLE_CAPS;
 	viommu_merge_table_caps(&caps, &other);
