@@ -576,6 +576,7 @@ const struct iommu_domain_ops viommu_paging_ops = {
  */
 struct iommu_domain *viommu_domain_alloc_paging(struct device *dev)
 {
+	struct viommu_table_caps caps;
 	struct viommu_domain *vdomain;
 	struct viommu_endpoint *ep;
 	int err;
@@ -585,8 +586,9 @@ struct iommu_domain *viommu_domain_alloc_paging(struct device *dev)
 		return ERR_PTR(-EOPNOTSUPP);
 
 	ep = dev_iommu_priv_get(dev);
-	if (viommu_tables_wanted(ep))
-		return viommu_domain_alloc_table(ep);
+	caps = viommu_group_table_caps(ep);
+	if (viommu_tables_wanted(ep->viommu, &caps))
+		return viommu_domain_alloc_table(ep->viommu, &caps);
 
 	vdomain = kzalloc(sizeof(*vdomain), GFP_KERNEL);
 	if (!vdomain)

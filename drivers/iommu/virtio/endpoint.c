@@ -128,6 +128,8 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 
 	mutex_lock(&viommu->attach_lock);
 	err = viommu_get_ids(ep, fwspec);
+	if (!err)
+		list_add_tail(&ep->node, &viommu->endpoints);
 	mutex_unlock(&viommu->attach_lock);
 	if (err)
 		goto err_free_regions;
@@ -144,7 +146,7 @@ struct iommu_device *viommu_probe_device(struct device *dev)
 		dev_warn(dev, "may lose its mappings at suspend and shutdown\n");
 
 	/* The core asks for it next; the endpoint may have fewer. */
-	if (viommu_tables_wanted(ep))
+	if (viommu_tables_wanted(viommu, &ep->table_caps))
 		viommu->iommu.max_pasids = max(viommu->iommu.max_pasids,
 					       viommu_max_pasids(ep));
 	dev_iommu_priv_set(dev, ep);
@@ -170,6 +172,7 @@ void viommu_release_device(struct device *dev)
 	mutex_lock(&viommu->attach_lock);
 	viommu_release_endpoint(ep);
 	viommu_put_ids(ep);
+	list_del(&ep->node);
 	mutex_unlock(&viommu->attach_lock);
 
 	iommu_put_resv_regions(dev, &ep->regions);

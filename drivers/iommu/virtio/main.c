@@ -127,6 +127,7 @@ static struct viommu_dev *viommu_new(struct virtio_device *vdev)
 	mutex_init(&viommu->attach_lock);
 	viommu_domain_init(&viommu->blocking);
 	xa_init_flags(&viommu->ids, XA_FLAGS_LOCK_IRQ);
+	INIT_LIST_HEAD(&viommu->endpoints);
 	viommu_queue_init(&viommu->queue, viommu->dev);
 	viommu_config_init(viommu);
 	viommu_events_prepare(viommu);

@@ -104,24 +104,46 @@ static bool viommu_table_caps_usable(const struct viommu_table_caps *caps)
 }
 
 /**
- * viommu_tables_wanted() - whether a domain for an endpoint shall have a table
- * @ep: the endpoint
+ * viommu_group_table_caps() - what all endpoints of a group can do with a table
+ * @ep: one of them
+ *
+ * A group has one domain. If one of its endpoints cannot do with a table, none has one.
+ *
+ * Return: what they have in common.
+ */
+struct viommu_table_caps viommu_group_table_caps(struct viommu_endpoint *ep)
+{
+	struct viommu_table_caps caps = ep->table_caps;
+	struct viommu_dev *viommu = ep->viommu;
+	struct viommu_endpoint *other;
+
+	mutex_lock(&viommu->attach_lock);
+	list_for_each_entry(other, &viommu->endpoints, node)
+		if (viommu_same_group(ep, other))
+			viommu_merge_table_caps(&caps, &other->table_caps);
+	mutex_unlock(&viommu->attach_lock);
+	return caps;
+}
+
+/**
+ * viommu_tables_wanted() - whether a new domain shall have a table
+ * @viommu: the instance
+ * @caps: what the endpoints that will be in it can do
  *
  * Return: true if it was asked for, and the device can.
  */
-bool viommu_tables_wanted(const struct viommu_endpoint *ep)
+bool viommu_tables_wanted(struct viommu_dev *viommu,
+			  const struct viommu_table_caps *caps)
 {
-	struct virtio_device *vdev = ep->viommu->vdev;
+	const struct iommu_domain_geometry *geometry = &viommu->limits.geometry;
+	struct virtio_device *vdev = viommu->vdev;
 
 	/* The device has to know memory by the addresses that we know it by. */
 	return READ_ONCE(tables) &&
 	       virtio_has_feature(vdev, VIRTIO_IOMMU_F_ATTACH_TABLE) &&
-	       virtio_has_dma_quirk(vdev) &&
-	       viommu_table_caps_usable(&ep->table_caps) &&
-	       max_t(u64, ep->table_caps.start,
-		     ep->viommu->limits.geometry.aperture_start) <
-	       min_t(u64, ep->table_caps.last,
-		     ep->viommu->limits.geometry.aperture_end);
+	       virtio_has_dma_quirk(vdev) && viommu_table_caps_usable(caps) &&
+	       max_t(u64, caps->start, geometry->aperture_start) <
+	       min_t(u64, caps->last, geometry->aperture_end);
 }
 
 /* Have the device forget a range of a domain or of a PASID, and wait until it has. */
@@ -368,13 +390,15 @@ static const struct iommu_domain_ops viommu_table_ops = {
 
 /**
  * viommu_domain_alloc_table() - a new domain with an empty table
- * @ep: an endpoint that viommu_tables_wanted() is true for
+ * @viommu: the instance that gets it
+ * @caps: of the endpoints that will be in it; viommu_tables_wanted() is true for them
  *
  * Return: the domain or an ERR_PTR.
  */
-struct iommu_domain *viommu_domain_alloc_table(struct viommu_endpoint *ep)
+struct iommu_domain *
+viommu_domain_alloc_table(struct viommu_dev *viommu,
+			  const struct viommu_table_caps *caps)
 {
-	const struct viommu_table_caps *caps = &ep->table_caps;
 	struct viommu_domain *vdomain;
 	struct iommu_domain *domain;
 	int err = -ENOMEM;
@@ -392,7 +416,7 @@ struct iommu_domain *viommu_domain_alloc_table(struct viommu_endpoint *ep)
 	viommu_domain_init(vdomain);
 	domain = &vdomain->domain;
 	domain->ops = &viommu_table_ops;
-	err = viommu_domain_bind(vdomain, ep->viommu);
+	err = viommu_domain_bind(vdomain, viommu);
 	if (err)
 		goto err_destroy_table;
 

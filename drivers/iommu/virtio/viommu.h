@@ -114,6 +114,7 @@ struct viommu_limits {
  * @attach_lock: see the top of this file
  * @blocking: the domain without a mapping. Its number is taken at first use
  * @ids: number -> struct viommu_id; changes under @attach_lock
+ * @endpoints: struct viommu_endpoint; under @attach_lock
  */
 struct viommu_dev {
 	struct kref ref;
@@ -142,6 +143,7 @@ struct viommu_dev {
 	struct viommu_domain blocking;
 
 	struct xarray ids;
+	struct list_head endpoints;
 };
 
 /**
@@ -197,6 +199,7 @@ struct viommu_table_caps {
  * struct viommu_endpoint - a device behind the IOMMU
  * @dev: the device
  * @viommu: the instance, with a reference
+ * @node: in viommu_dev.endpoints
  * @regions: its reserved regions, by address
  * @table_caps: of all its ids
  * @pasids: its PASID table, or NULL; under attach_lock
@@ -206,12 +209,21 @@ struct viommu_table_caps {
 struct viommu_endpoint {
 	struct device *dev;
 	struct viommu_dev *viommu;
+	struct list_head node;
 	struct list_head regions;
 	struct viommu_table_caps table_caps;
 	struct viommu_pasids *pasids;
 	unsigned int nr_ids;
 	struct viommu_id *ids[] __counted_by(nr_ids);
 };
+
+/* Whether two endpoints are always in the same domain */
+static inline bool viommu_same_group(const struct viommu_endpoint *ep,
+				     const struct viommu_endpoint *other)
+{
+	return ep == other || (ep->dev->iommu_group &&
+			       ep->dev->iommu_group == other->dev->iommu_group);
+}
 
 /* main.c */
 struct viommu_dev *viommu_find(const struct fwnode_handle *fwnode);
@@ -259,8 +271,12 @@ bool viommu_in_aperture(const struct iommu_domain *domain, unsigned long iova,
 			size_t size);
 
 /* table_domain.c */
-bool viommu_tables_wanted(const struct viommu_endpoint *ep);
-struct iommu_domain *viommu_domain_alloc_table(struct viommu_endpoint *ep);
+struct viommu_table_caps viommu_group_table_caps(struct viommu_endpoint *ep);
+bool viommu_tables_wanted(struct viommu_dev *viommu,
+			  const struct viommu_table_caps *caps);
+struct iommu_domain *
+viommu_domain_alloc_table(struct viommu_dev *viommu,
+			  const struct viommu_table_caps *caps);
 int viommu_attach_table(struct iommu_domain *domain, struct device *dev);
 void viommu_parse_table_caps(u16 type, const void *property, size_t size,
 			     struct viommu_table_caps *caps);

@@ -530,6 +530,7 @@ struct viommu_endpoint *fake_endpoint_create(struct kunit *test,
 	INIT_LIST_HEAD(&ep->regions);
 	mutex_lock(&fake->viommu->attach_lock);
 	KUNIT_EXPECT_EQ(test, 0, viommu_get_ids(ep, dev->iommu->fwspec));
+	list_add_tail(&ep->node, &fake->viommu->endpoints);
 	mutex_unlock(&fake->viommu->attach_lock);
 	return ep;
 }
@@ -545,6 +546,7 @@ void fake_endpoint_destroy(struct viommu_endpoint *ep)
 	mutex_lock(&ep->viommu->attach_lock);
 	viommu_release_endpoint(ep);
 	viommu_put_ids(ep);
+	list_del(&ep->node);
 	mutex_unlock(&ep->viommu->attach_lock);
 
 	kfree(dev_iommu->fwspec);

@@ -63,6 +63,9 @@ struct fake_request {
  * @short_used: answer that nothing was written
  * @bad_id: answer a request that does not exist
  * @notified: how often the driver has notified about requests
+ * @replenished: how often it has notified about buffers for events
+ * @config_writes: how often it has written to the configuration
+ * @reset_unlocked: endpoints could be moved during the last reset
  * @disturbed: it could have been interrupted, or kept others from the queue
  * @nr: how many requests were seen
  * @log: the first of them

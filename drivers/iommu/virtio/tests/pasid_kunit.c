@@ -40,7 +40,8 @@ static void pasid_clean(void *data)
 static struct viommu_domain *alloc_table(struct kunit *test,
 					 struct viommu_endpoint *ep)
 {
-	struct iommu_domain *domain = viommu_domain_alloc_table(ep);
+	struct iommu_domain *domain =
+		viommu_domain_alloc_table(ep->viommu, &ep->table_caps);
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
 	return to_viommu_domain(domain);

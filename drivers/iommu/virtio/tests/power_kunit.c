@@ -166,7 +166,7 @@ static void power_table_domain(struct kunit *test)
 		.format = true, .sizes = SZ_4K, .last = VIOMMU_TABLE_LAST,
 		.output_bits = 52,
 	};
-	domain = viommu_domain_alloc_table(t->ep);
+	domain = viommu_domain_alloc_table(t->fake->viommu, &t->ep->table_caps);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
 	KUNIT_EXPECT_EQ(test, 0, viommu_attach_table(domain, t->ep->dev));
 	freeze(test);

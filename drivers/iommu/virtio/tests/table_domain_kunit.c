@@ -43,7 +43,8 @@ static int table_domain_init(struct kunit *test)
 		.format = true, .sizes = SZ_4K | SZ_2M | SZ_1G,
 		.last = VIOMMU_TABLE_LAST, .output_bits = 52,
 	};
-	t->domain = viommu_domain_alloc_table(t->ep);
+	t->domain = viommu_domain_alloc_table(t->ep->viommu,
+					      &t->ep->table_caps);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->domain);
 	t->vdomain = to_viommu_domain(t->domain);
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
@@ -123,6 +124,41 @@ static void table_domain_attach_refused(struct kunit *test)
 	caps->format = false;
 	KUNIT_EXPECT_EQ(test, -EINVAL, viommu_attach_table(t->domain, t->ep->dev));
 	KUNIT_EXPECT_EQ(test, 0, t->fake->nr);
+}
+
+/* Endpoints that differ, in one group: it gets what both of them can use. */
+static void table_domain_group(struct kunit *test)
+{
+	struct table_domain_test *t = test->priv;
+	struct viommu_dev *viommu = t->fake->viommu;
+	struct viommu_endpoint *other, *stranger;
+	struct viommu_table_caps caps;
+	struct iommu_domain *domain;
+
+	other = fake_endpoint_create(test, t->fake, 1, ID + 1);
+	stranger = fake_endpoint_create(test, t->fake, 1, ID + 2);
+	other->table_caps = t->ep->table_caps;
+	other->table_caps.sizes = SZ_4K;
+	other->table_caps.output_bits = 40;
+	t->ep->dev->iommu_group = test->priv;
+	other->dev->iommu_group = test->priv;
+
+	caps = viommu_group_table_caps(t->ep);
+	domain = viommu_domain_alloc_table(viommu, &caps);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_EXPECT_EQ(test, 0, viommu_attach_table(domain, t->ep->dev));
+	KUNIT_EXPECT_EQ(test, 0, viommu_attach_table(domain, other->dev));
+	KUNIT_EXPECT_EQ(test, -EINVAL, viommu_attach_table(domain,
+							   stranger->dev));
+	KUNIT_EXPECT_EQ(test, 0, viommu_attach_table(t->domain, t->ep->dev));
+
+	/* None, if one of them cannot use any */
+	other->table_caps = (struct viommu_table_caps){};
+	KUNIT_EXPECT_FALSE(test, viommu_group_table_caps(t->ep).format);
+
+	fake_endpoint_destroy(stranger);
+	fake_endpoint_destroy(other);
+	domain->ops->free(domain);
 }
 
 /* No request to map, one to unmap. */
@@ -347,6 +383,7 @@ static void table_domain_caps(struct kunit *test)
 static struct kunit_case table_domain_cases[] = {
 	KUNIT_CASE(table_domain_attach),
 	KUNIT_CASE(table_domain_attach_refused),
+	KUNIT_CASE(table_domain_group),
 	KUNIT_CASE(table_domain_map),
 	KUNIT_CASE(table_domain_negative),
 	KUNIT_CASE(table_domain_attach_fails),
