@@ -3,7 +3,7 @@
  * The domains that are not for mapping: identity and blocked.
  *
  * An identity domain bypasses translation on devices that can. On others it maps
- * every address to itself, except for the reserved regions of the endpoint.
+ * every address to itself, except for the reserved regions of the group's endpoints.
  */
 #include <linux/slab.h>
 
@@ -34,17 +34,44 @@ static int viommu_map_identity_range(struct viommu_domain *vdomain, u64 start,
 	return err;
 }
 
-static int viommu_map_identity(struct viommu_domain *vdomain,
-			       struct viommu_endpoint *ep)
+/* Collect the reserved regions of all endpoints of a group. */
+static int viommu_group_regions(struct viommu_endpoint *ep,
+				struct list_head *regions)
 {
-	u64 granule = 1ULL << __ffs(ep->viommu->limits.page_sizes);
-	u64 start = round_up(ep->viommu->limits.geometry.aperture_start, granule);
-	u64 last = round_down(ep->viommu->limits.geometry.aperture_end - granule + 1,
+	struct iommu_resv_region *region, *copy;
+	struct viommu_endpoint *other;
+
+	lockdep_assert_held(&ep->viommu->attach_lock);
+
+	list_for_each_entry(other, &ep->viommu->endpoints, node) {
+		if (!viommu_same_group(ep, other))
+			continue;
+		list_for_each_entry(region, &other->regions, list) {
+			copy = iommu_alloc_resv_region(region->start,
+						       region->length,
+						       region->prot, region->type,
+						       GFP_KERNEL);
+			if (!copy)
+				return -ENOMEM;
+			viommu_add_region(regions, copy);
+		}
+	}
+	return 0;
+}
+
+/* Map all that is not in @regions. */
+static int viommu_map_identity(struct viommu_domain *vdomain,
+			       const struct viommu_limits *limits,
+			       const struct list_head *regions)
+{
+	u64 granule = 1ULL << __ffs(limits->page_sizes);
+	u64 start = round_up(limits->geometry.aperture_start, granule);
+	u64 last = round_down(limits->geometry.aperture_end - granule + 1,
 			      granule) + granule - 1;
 	struct iommu_resv_region *region;
 	int err;
 
-	list_for_each_entry(region, &ep->regions, list) {
+	list_for_each_entry(region, regions, list) {
 		u64 resv_start = round_down(region->start, granule);
 		u64 resv_last = round_up(region->start + region->length,
 					 granule) - 1;
@@ -67,6 +94,7 @@ static int viommu_map_identity(struct viommu_domain *vdomain,
 static int viommu_bind_identity(struct viommu_domain *vdomain,
 				struct viommu_endpoint *ep)
 {
+	LIST_HEAD(regions);
 	int err;
 
 	err = viommu_domain_bind(vdomain, ep->viommu);
@@ -77,7 +105,10 @@ static int viommu_bind_identity(struct viommu_domain *vdomain,
 	if (vdomain->bypass)
 		return 0;
 
-	err = viommu_map_identity(vdomain, ep);
+	err = viommu_group_regions(ep, &regions);
+	if (!err)
+		err = viommu_map_identity(vdomain, &ep->viommu->limits, &regions);
+	iommu_put_resv_regions(ep->dev, &regions);
 	if (err)
 		viommu_domain_unbind(vdomain);
 	return err;
@@ -129,6 +160,7 @@ static const struct iommu_domain_ops viommu_identity_ops = {
 struct iommu_domain *viommu_domain_alloc_identity(struct device *dev)
 {
 	struct viommu_domain *vdomain;
+	struct viommu_endpoint *ep;
 	int err;
 
 	vdomain = kzalloc(sizeof(*vdomain), GFP_KERNEL);
@@ -140,7 +172,10 @@ struct iommu_domain *viommu_domain_alloc_identity(struct device *dev)
 	if (!dev)
 		return &vdomain->domain;
 
-	err = viommu_bind_identity(vdomain, dev_iommu_priv_get(dev));
+	ep = dev_iommu_priv_get(dev);
+	mutex_lock(&ep->viommu->attach_lock);
+	err = viommu_bind_identity(vdomain, ep);
+	mutex_unlock(&ep->viommu->attach_lock);
 	if (err) {
 		kfree(vdomain);
 		return ERR_PTR(err);

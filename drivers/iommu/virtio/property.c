@@ -15,9 +15,13 @@
 
 #include "viommu.h"
 
-/* Keep the list in the order of addresses, and a region in it once. */
-static void viommu_add_region(struct list_head *regions,
-			      struct iommu_resv_region *region)
+/**
+ * viommu_add_region() - add a reserved region to a list, or free it if it is there
+ * @regions: the list, by address
+ * @region: the region
+ */
+void viommu_add_region(struct list_head *regions,
+		       struct iommu_resv_region *region)
 {
 	struct iommu_resv_region *next;
 

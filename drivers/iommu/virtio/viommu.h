@@ -295,6 +295,8 @@ void viommu_get_resv_regions(struct device *dev, struct list_head *head);
 int viommu_of_xlate(struct device *dev, const struct of_phandle_args *args);
 
 /* property.c */
+void viommu_add_region(struct list_head *regions,
+		       struct iommu_resv_region *region);
 int viommu_parse_properties(struct device *dev, const void *properties,
 			    size_t size, struct list_head *regions,
 			    struct viommu_table_caps *caps);

@@ -423,6 +423,91 @@ static void device_identity(struct kunit *test)
 	domain->ops->free(domain);
 }
 
+/* Regions that overlap, are no multiple of a page, or reach beyond the input range */
+static void device_identity_regions(struct kunit *test)
+{
+	static const struct {
+		u64 start, last;
+	} mapped[] = {
+		{ 0x1000, 0x4fff },
+		{ 0xa000, 0x1ffff },
+		{ 0x21000, SZ_1G - 0x1001 },
+	};
+	struct fake_device *fake = fake_device_alloc(test, 8);
+	struct platform_device *pdev;
+	struct iommu_domain *domain;
+	int i;
+
+	feature(fake, VIRTIO_IOMMU_F_INPUT_RANGE);
+	feature(fake, VIRTIO_IOMMU_F_PROBE);
+	fake->config.input_range.end = cpu_to_le64(SZ_1G - 1);
+	put_region(fake, 0, 0, SZ_1G - 0x1000, U64_MAX);
+	put_region(fake, 24, 0, 0x20010, 0x20020);
+	put_region(fake, 48, 0, 0x5000, 0x8fff);
+	put_region(fake, 72, 0x77, 0x8000, 0x9fff);
+	put_region(fake, 96, 0, 0, 0xfff);
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
+	pdev = fake_endpoint_add(test, fake, 1, ID);
+	KUNIT_ASSERT_NOT_NULL(test, pdev->dev.iommu_group);
+	domain = viommu_domain_alloc_identity(&pdev->dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	fake_device_forget(fake);
+	KUNIT_EXPECT_EQ(test, 0, attach(domain, &pdev->dev));
+	KUNIT_EXPECT_EQ(test, 3, seen(fake, VIRTIO_IOMMU_T_MAP));
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_EQ(test, fake->log[i + 1].start, mapped[i].start);
+		KUNIT_EXPECT_EQ(test, fake->log[i + 1].last, mapped[i].last);
+		KUNIT_EXPECT_EQ(test, fake->log[i + 1].phys, mapped[i].start);
+	}
+	KUNIT_EXPECT_EQ(test, 0, attach(&viommu_blocked_domain, &pdev->dev));
+	domain->ops->free(domain);
+}
+
+static void add_region(struct kunit *test, struct viommu_endpoint *ep, u64 start)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, PAGE_SIZE, 0, IOMMU_RESV_RESERVED,
+					 GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, region);
+	list_add(&region->list, &ep->regions);
+}
+
+/* One domain for two endpoints: what is reserved for either is not mapped. */
+static void device_identity_group(struct kunit *test)
+{
+	struct fake_device *fake = fake_device_create(test, 8);
+	struct viommu_endpoint *ep = fake_endpoint_create(test, fake, 1, ID);
+	struct viommu_endpoint *other = fake_endpoint_create(test, fake, 1,
+							     ID + 1);
+	struct viommu_mapping *mapping;
+	struct iommu_domain *domain;
+	unsigned long next = 0;
+	int i;
+
+	add_region(test, ep, 4 * PAGE_SIZE);
+	add_region(test, other, 2 * PAGE_SIZE);
+	ep->dev->iommu_group = (void *)fake;
+	other->dev->iommu_group = (void *)fake;
+	domain = viommu_domain_alloc_identity(ep->dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	for (i = 0; i < 3; i++) {
+		mapping = viommu_mapping_first(&to_viommu_domain(domain)->mappings,
+					       next, ULONG_MAX);
+		KUNIT_ASSERT_NOT_NULL(test, mapping);
+		KUNIT_EXPECT_EQ(test, mapping->range.start, next);
+		next = mapping->range.last + 1 + PAGE_SIZE;
+	}
+	KUNIT_EXPECT_EQ(test, mapping->range.start, 5 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, mapping->range.last, ULONG_MAX);
+
+	domain->ops->free(domain);
+	iommu_put_resv_regions(ep->dev, &ep->regions);
+	iommu_put_resv_regions(other->dev, &other->regions);
+	fake_endpoint_destroy(ep);
+	fake_endpoint_destroy(other);
+}
+
 static void device_two_instances(struct kunit *test)
 {
 	struct fake_device *fake = fake_device_create(test, 8);
@@ -536,6 +621,8 @@ static struct kunit_case device_cases[] = {
 	KUNIT_CASE(device_regions),
 	KUNIT_CASE(device_capabilities),
 	KUNIT_CASE(device_identity),
+	KUNIT_CASE(device_identity_regions),
+	KUNIT_CASE(device_identity_group),
 	KUNIT_CASE(device_two_instances),
 	KUNIT_CASE(device_removed),
 	KUNIT_CASE(device_surprise_removed),
