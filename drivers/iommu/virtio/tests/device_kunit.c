@@ -306,6 +306,40 @@ static void device_bad_properties(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, pdev->dev.iommu_group);
 }
 
+/* PROBE that has nothing to say is not asked. */
+static void device_no_properties(struct kunit *test)
+{
+	struct fake_device *fake = fake_device_alloc(test, 8);
+	struct platform_device *pdev;
+
+	feature(fake, VIRTIO_IOMMU_F_PROBE);
+	fake->config.probe_size = 0;
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
+	pdev = fake_endpoint_add(test, fake, 1, ID);
+	KUNIT_EXPECT_NOT_NULL(test, pdev->dev.iommu_group);
+	KUNIT_EXPECT_EQ(test, 0, seen(fake, VIRTIO_IOMMU_T_PROBE));
+	KUNIT_EXPECT_EQ(test, 1, seen(fake, VIRTIO_IOMMU_T_ATTACH));
+}
+
+/* Numbers from the middle of nowhere, for ATTACH and for DETACH */
+static void device_domain_range(struct kunit *test)
+{
+	struct fake_device *fake = fake_device_alloc(test, 8);
+	struct platform_device *pdev;
+	int i;
+
+	feature(fake, VIRTIO_IOMMU_F_DOMAIN_RANGE);
+	fake->config.domain_range.start = cpu_to_le32(0xfffffff0);
+	fake->config.domain_range.end = cpu_to_le32(0xfffffff1);
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
+	pdev = fake_endpoint_add(test, fake, 1, ID);
+	fake_endpoint_unplug(test, pdev);
+	KUNIT_EXPECT_EQ(test, 1, seen(fake, VIRTIO_IOMMU_T_ATTACH));
+	KUNIT_EXPECT_EQ(test, 1, seen(fake, VIRTIO_IOMMU_T_DETACH));
+	for (i = 0; i < fake->nr; i++)
+		KUNIT_EXPECT_EQ(test, fake->log[i].domain, 0xfffffff0);
+}
+
 static void device_frozen_endpoint(struct kunit *test)
 {
 	struct fake_device *fake = fake_device_alloc(test, 8);
@@ -338,7 +372,9 @@ static void device_regions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, region->length, 0x2000);
 	region = list_last_entry(&regions, struct iommu_resv_region, list);
 	KUNIT_EXPECT_EQ(test, region->start, SW_MSI_START);
+	KUNIT_EXPECT_EQ(test, region->length, SZ_1M);
 	KUNIT_EXPECT_EQ(test, region->type, IOMMU_RESV_SW_MSI);
+	KUNIT_EXPECT_TRUE(test, region->prot & IOMMU_MMIO);
 	iommu_put_resv_regions(&pdev->dev, &regions);
 
 	INIT_LIST_HEAD(&regions);
@@ -347,7 +383,10 @@ static void device_regions(struct kunit *test)
 	iommu_get_resv_regions(&pdev->dev, &regions);
 	KUNIT_ASSERT_EQ(test, 1, list_count_nodes(&regions));
 	region = list_first_entry(&regions, struct iommu_resv_region, list);
+	KUNIT_EXPECT_EQ(test, region->start, 0xfee00000);
+	KUNIT_EXPECT_EQ(test, region->length, SZ_1M);
 	KUNIT_EXPECT_EQ(test, region->type, IOMMU_RESV_MSI);
+	KUNIT_EXPECT_TRUE(test, region->prot & IOMMU_MMIO);
 	iommu_put_resv_regions(&pdev->dev, &regions);
 }
 
@@ -511,10 +550,12 @@ static void device_identity_group(struct kunit *test)
 static void device_two_instances(struct kunit *test)
 {
 	struct fake_device *fake = fake_device_create(test, 8);
-	struct fake_device *other = fake_device_create(test, 8);
+	struct fake_device *other = fake_device_alloc(test, 8);
 	struct platform_device *pdev, *other_pdev;
 	struct iommu_domain *domain;
 
+	other->config.page_size_mask = cpu_to_le64(SZ_1K);
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, other));
 	pdev = fake_endpoint_add(test, fake, 1, ID);
 	other_pdev = fake_endpoint_add(test, other, 1, ID);
 	KUNIT_EXPECT_EQ(test, 1, seen(fake, VIRTIO_IOMMU_T_ATTACH));
@@ -522,6 +563,7 @@ static void device_two_instances(struct kunit *test)
 
 	domain = iommu_paging_domain_alloc(&pdev->dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_EXPECT_EQ(test, PAGE_SIZE, domain->pgsize_bitmap);
 	KUNIT_EXPECT_EQ(test, 0, iommu_attach_device(domain, &pdev->dev));
 	KUNIT_EXPECT_EQ(test, -EINVAL, iommu_attach_device(domain,
 							   &other_pdev->dev));
@@ -617,6 +659,8 @@ static struct kunit_case device_cases[] = {
 	KUNIT_CASE(device_dma),
 	KUNIT_CASE(device_input_range),
 	KUNIT_CASE(device_bad_properties),
+	KUNIT_CASE(device_no_properties),
+	KUNIT_CASE(device_domain_range),
 	KUNIT_CASE(device_frozen_endpoint),
 	KUNIT_CASE(device_regions),
 	KUNIT_CASE(device_capabilities),

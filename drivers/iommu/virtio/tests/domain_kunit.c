@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <kunit/resource.h>
 #include <kunit/test.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <trace/events/kmem.h>
 
 #include "fake_device.h"
 
@@ -337,6 +340,72 @@ static void domain_dead(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, to_phys(t, IOVA), PHYS + IOVA);
 }
 
+#ifdef CONFIG_TRACEPOINTS
+/* What a task allocates */
+struct allocations {
+	struct task_struct *task;
+	unsigned int nr;
+	gfp_t gfp;
+};
+
+static void note_kmalloc(void *data, unsigned long call_site, const void *ptr,
+			 size_t bytes_req, size_t bytes_alloc, gfp_t gfp, int node)
+{
+	struct allocations *allocations = data;
+
+	if (current != allocations->task)
+		return;
+	allocations->nr++;
+	allocations->gfp = gfp;
+}
+
+/* Others are the checks of the test kernel. */
+static void note_cache_alloc(void *data, unsigned long call_site,
+			     const void *ptr, struct kmem_cache *cache, gfp_t gfp,
+			     int node)
+{
+	if (within_module(call_site, THIS_MODULE))
+		note_kmalloc(data, call_site, ptr, 0, 0, gfp, node);
+}
+
+static void begin_noting(struct kunit *test, struct allocations *allocations)
+{
+	*allocations = (struct allocations){ .task = current };
+	KUNIT_ASSERT_EQ(test, 0, register_trace_kmem_cache_alloc(note_cache_alloc,
+								 allocations));
+	/* The last, since that allocates as well */
+	KUNIT_ASSERT_EQ(test, 0, register_trace_kmalloc(note_kmalloc,
+							allocations));
+}
+
+static void end_noting(struct allocations *allocations)
+{
+	unregister_trace_kmalloc(note_kmalloc, allocations);
+	unregister_trace_kmem_cache_alloc(note_cache_alloc, allocations);
+	tracepoint_synchronize_unregister();
+}
+
+/* One object for each mapping, as the caller wants it, and none for a request */
+static void domain_allocations(struct kunit *test)
+{
+	struct domain_test *t = test->priv;
+	struct allocations allocations;
+
+	KUNIT_ASSERT_EQ(test, 0, enter(t));
+	begin_noting(test, &allocations);
+	map(t, IOVA, 1);
+	end_noting(&allocations);
+	KUNIT_EXPECT_EQ(test, 1, allocations.nr);
+	KUNIT_EXPECT_EQ(test, GFP_KERNEL, allocations.gfp & GFP_KERNEL);
+
+	begin_noting(test, &allocations);
+	unmap(t, IOVA, 1);
+	end_noting(&allocations);
+	KUNIT_EXPECT_EQ(test, 0, allocations.nr);
+	KUNIT_EXPECT_EQ(test, 2, t->fake->nr);
+}
+#endif
+
 static void domain_mmio(struct kunit *test)
 {
 	struct domain_test *t = test->priv;
@@ -382,6 +451,9 @@ static struct kunit_case domain_cases[] = {
 	KUNIT_CASE(domain_many),
 	KUNIT_CASE(domain_replay_fails),
 	KUNIT_CASE(domain_dead),
+#ifdef CONFIG_TRACEPOINTS
+	KUNIT_CASE(domain_allocations),
+#endif
 	KUNIT_CASE(domain_mmio),
 	KUNIT_CASE(domain_ids),
 	{ }
