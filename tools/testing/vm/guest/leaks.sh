@@ -47,25 +47,48 @@ refcount_zero()
 	[ "$(cat /sys/module/vhost_iommu/refcnt)" = 0 ]
 }
 
-# leaks_check WHEN GROUP...
+# A process that waits for the kernel and cannot be killed.
+nobody_stuck()
+{
+	! cat /proc/[0-9]*/status 2>/dev/null | grep -q '^State:.D'
+}
+
+no_worker()
+{
+	! cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -q '^viommu-'
+}
+
+no_instance()
+{
+	[ -z "$(ls /sys/kernel/debug/vhost_iommu)" ]
+}
+
+# leaks_check WHEN GROUP...: what is given back may take a while.
 leaks_check()
 {
 	local when=$1 group
 
 	shift
+	eventually no_pins
 	check "$when: every pinned page is given back" \
-		"$(pinned) pages, $pinned_before before" eventually no_pins
+		"$(pinned) pages, $pinned_before before" no_pins
+	eventually no_hugepages
 	check "$when: every huge page is free" \
 		"$(meminfo HugePages_Free) of $(meminfo HugePages_Total)" \
-		eventually no_hugepages
+		no_hugepages
 	for group; do
 		check "$when: VFIO group $group opens again" "busy" \
 			eventually group_free "$group"
 	done
+	check "$when: no process is stuck" "see the console" \
+		eventually nobody_stuck
 	[ "$VHOST" = on ] || return 0
+	eventually refcount_zero
 	check "$when: nobody uses vhost_iommu" \
-		"$(cat /sys/module/vhost_iommu/refcnt) users" \
-		eventually refcount_zero
+		"$(cat /sys/module/vhost_iommu/refcnt) users" refcount_zero
+	check "$when: no instance is left" \
+		"$(ls /sys/kernel/debug/vhost_iommu)" no_instance
+	check "$when: no worker is left" "see the console" no_worker
 }
 
 # leaks_unload: when there are no more guests.

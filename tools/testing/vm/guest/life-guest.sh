@@ -23,6 +23,7 @@ if ! eventually [ -e $disk ]; then
 	report_end
 	sleep 1000
 fi
+! grep -q -w busy /proc/cmdline || say step busy
 while grep -q -w busy /proc/cmdline; do
 	read_all
 done

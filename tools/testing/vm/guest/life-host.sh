@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# The ends that a guest can come to: QEMU killed at different times, from its
-# own start to the guest's use of the disk; the guest reset; the guest off.
+# What can happen to a guest, and the ends that it can come to: QEMU killed at
+# different times, from its own start to the guest's use of the disk; the host
+# suspended; the module unloaded in use, and loaded again; QEMU killed for lack of
+# memory; the guest reset; the guest off.
 
 # shellcheck source=tools/testing/vm/guest/host.sh
 . /lib/host.sh
@@ -24,6 +26,77 @@ kill_early()
 		guest_kill
 		leaks_check "killed after $tenths/10 s" "$group"
 	done
+}
+
+# busy_guest: one that reads its disk all the time.
+busy_guest()
+{
+	local GUEST_APPEND=busy
+
+	guest_start "$nvme"
+	check "$1: the guest uses its disk" "see the console" \
+		guest_follow 90 "step busy"
+}
+
+reads_on()
+{
+	check "$1: the guest reads on" "no interrupt of its disk" \
+		eventually disk_busy "$nvme" "$(disk_interrupts "$nvme")"
+}
+
+# suspend LEVEL: tasks and devices go to sleep and come back; with "core" so do all
+# processors but one, and the IOMMU. What the firmware does is left out.
+suspend()
+{
+	echo 1 > /sys/module/suspend/parameters/pm_test_delay
+	echo "$1" > /sys/power/pm_test && echo mem > /sys/power/state
+}
+
+# The module is in use all the time, so it stays.
+suspend_and_unload()
+{
+	local level
+
+	for level in devices core; do
+		check "suspend of $level: the host comes back" \
+			"see the console" suspend $level
+		reads_on "suspend of $level"
+		check "unload after $level: not while there is a guest" "it is gone" \
+			refused rmmod vhost_iommu
+		reads_on "unload after $level"
+	done
+}
+
+refused()
+{
+	! "$@" 2>/dev/null
+}
+
+reload()
+{
+	rmmod vhost_iommu && insmod /modules/vhost_iommu.ko
+}
+
+# The kernel picks QEMU, which is made the one to give up first.
+out_of_memory()
+{
+	echo 1000 > "/proc/$guest_pid/oom_score_adj"
+	echo f > /proc/sysrq-trigger
+	check "out of memory: QEMU is killed" "it lives" eventually guest_gone
+	wait "$guest_pid" 2>/dev/null
+}
+
+while_busy()
+{
+	busy_guest suspend
+	suspend_and_unload
+	guest_kill
+	leaks_check "killed after a suspend" "$group"
+	check "unload: the module goes and comes without a guest" \
+		"see the console" reload
+	busy_guest reload
+	out_of_memory
+	leaks_check "out of memory" "$group"
 }
 
 # The guest resets itself once, and turns itself off the second time.
@@ -50,6 +123,8 @@ life()
 	pci_to_vfio "$nvme" || fail "vfio-pci takes the disk" "not bound"
 	leaks_before
 	kill_early
+	note "busy"
+	while_busy
 	note "reset"
 	reset_and_off
 	leaks_unload
