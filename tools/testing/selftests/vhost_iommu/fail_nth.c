@@ -5,9 +5,7 @@
  * and leaves everything as it was, or it can do without; and when none fails, it works.
  * Needs CONFIG_FAULT_INJECTION_DEBUG_FS and debugfs in /sys/kernel/debug.
  */
-#include <stdio.h>
-
-#include "test.h"
+#include "tables.h"
 
 #define DEBUG	"/sys/kernel/debug/"
 #define MAX_NTH	1000
@@ -284,6 +282,137 @@ TEST_F_TIMEOUT(edu, hardware, 300)
 		  attach_and_map(vm),
 		  has(vm, 1, 1, 1) && mapping_works());
 	close(me);
+}
+
+/*
+ * Tables: attached, replaced, invalidated, detached, with an endpoint that reaches the
+ * first table before and the other one after, or nothing.
+ */
+FIXTURE(tables)
+{
+	struct vm vm;
+	struct edu edu, edu2;
+	int me;
+};
+
+FIXTURE_SETUP(tables)
+{
+	struct vm *vm = &self->vm;
+
+	self->me = -1;
+	if (!getenv("EDU2"))
+		SKIP(return, "EDU2 is not set");
+	if (!can_inject())
+		SKIP(return, "the kernel cannot have allocations fail");
+	ASSERT_EQ(0, edu_create(&self->edu, vm, EP));
+	ASSERT_EQ(0, edu_join(&self->edu2, &self->edu, "EDU2"));
+	ASSERT_EQ(0, edu_add_endpoint(&self->edu2, vm, EP + 8));
+	make_pasids(vm);
+	self->me = fail_nth_of(getpid());
+	ASSERT_LE(0, self->me);
+	ASSERT_EQ(0, vm_set_poll(vm, 0));
+	ASSERT_TRUE(vm_settle(vm));
+}
+
+FIXTURE_TEARDOWN(tables)
+{
+	if (self->me < 0)
+		return;
+	close(self->me);
+	edu_close_device(&self->edu2);
+	close(self->edu2.group);
+	edu_close(&self->edu);
+	vm_destroy(&self->vm);
+}
+
+#define both_first()	(only_first(vm, &self->edu) && only_first(vm, &self->edu2))
+#define both_other()	(only_other(vm, &self->edu) && only_other(vm, &self->edu2))
+#define first_and_bypass()	(only_first(vm, &self->edu) &&		\
+				 bypass_of(vm, &self->edu2))
+
+static bool bypass_of(struct vm *vm, struct edu *edu)
+{
+	return edu_writes(edu, SRC_GPA, vm->ram + SRC_GPA, DST_GPA,
+			  vm->ram + DST_GPA);
+}
+
+TEST_F_TIMEOUT(tables, page_table, 600)
+{
+	struct vm *vm = &self->vm;
+
+	FAIL_EACH(self->me, attach_table(vm, 1, EP, ROOT), detach(vm, 1, EP),
+		  has(vm, 2, 0, 0) && bypass_of(vm, &self->edu));
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	/* The second endpoint comes; the first one changes its table. */
+	FAIL_EACH(self->me, attach_table(vm, 1, EP + 8, ROOT),
+		  detach(vm, 1, EP + 8),
+		  has(vm, 2, 1, 2) && first_and_bypass());
+	FAIL_EACH(self->me, attach_table(vm, 2, EP, ROOT2),
+		  attach_table(vm, 1, EP, ROOT),
+		  has(vm, 2, 1, 2) && only_first(vm, &self->edu));
+
+	/* What an INVALIDATE cannot bring in is not there; the rest is. */
+	set(vm, L1, 2, DST_GPA | P | W);
+	FAIL_EACH(self->me, invalidate(vm, 1, FIRST + 0x2000, 1),
+		  (set(vm, L1, 2, 0), invalidate(vm, 1, FIRST + 0x2000, 1),
+		   set(vm, L1, 2, DST_GPA | P | W)),
+		  has(vm, 2, 1, 2) && only_first(vm, &self->edu));
+}
+
+/* To take a leaf away needs no memory; to leave does, for what comes then. */
+TEST_F_TIMEOUT(tables, unmap, 600)
+{
+	struct vm *vm = &self->vm;
+
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	FAIL_EACH(self->me, detach(vm, 1, EP), attach_table(vm, 1, EP, ROOT),
+		  has(vm, 2, 1, 2) && only_first(vm, &self->edu));
+	set(vm, L1, 1, 0);
+	fail_nth(self->me, 1);
+	EXPECT_STATUS(OK, invalidate(vm, 1, FIRST, 2));
+	failed(self->me);
+	EXPECT_FALSE(reaches(vm, &self->edu, FIRST));
+	EXPECT_EQ(1, get_stats(vm).mappings);
+}
+
+TEST_F_TIMEOUT(tables, pasid_table, 600)
+{
+	struct vm *vm = &self->vm;
+
+	FAIL_EACH(self->me, attach_pasids(vm, 1, EP, PASIDS),
+		  detach(vm, 1, EP),
+		  has(vm, 2, 0, 0) && bypass_of(vm, &self->edu));
+	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP, PASIDS));
+	FAIL_EACH(self->me, attach_pasids(vm, 1, EP + 8, PASIDS),
+		  detach(vm, 1, EP + 8),
+		  has(vm, 2, 1, 2) && first_and_bypass());
+	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP + 8, PASIDS));
+
+	/* Both get another table, or both have what they had. */
+	FAIL_EACH(self->me, attach_pasids(vm, 1, EP, PASIDS2),
+		  attach_pasids(vm, 1, EP, PASIDS),
+		  has(vm, 2, 1, 2) && both_first());
+	set(vm, PASIDS, 0, ROOT2 | VALID);
+	FAIL_EACH(self->me, invalidate_pasid(vm, 1),
+		  (set(vm, PASIDS, 0, ROOT | VALID), invalidate_pasid(vm, 1),
+		   set(vm, PASIDS, 0, ROOT2 | VALID)),
+		  has(vm, 2, 1, 2) && both_first());
+	EXPECT_STATUS(OK, invalidate_pasid(vm, 1));
+	EXPECT_TRUE(both_other());
+
+	/* Unset: nothing fails. Set again: they have nothing, or the table. */
+	set(vm, PASIDS, 0, 0);
+	fail_nth(self->me, 1);
+	EXPECT_STATUS(OK, invalidate_pasid(vm, 1));
+	failed(self->me);
+	EXPECT_TRUE(has(vm, 2, 1, 0));
+	EXPECT_FALSE(reaches(vm, &self->edu, OTHER));
+	set(vm, PASIDS, 0, ROOT | VALID);
+	FAIL_EACH(self->me, invalidate_pasid(vm, 1),
+		  (set(vm, PASIDS, 0, 0), invalidate_pasid(vm, 1),
+		   set(vm, PASIDS, 0, ROOT | VALID)),
+		  has(vm, 2, 1, 0) && !reaches(vm, &self->edu, FIRST) &&
+		  !reaches(vm, &self->edu2, FIRST));
 }
 
 TEST_HARNESS_MAIN
