@@ -42,7 +42,7 @@ guest_column()
 # How many requests the guest has sent, and for how many it has left its processor.
 requests_and_kicks()
 {
-	cat /sys/kernel/debug/vhost-iommu/*/stats 2>/dev/null |
+	cat /sys/kernel/debug/vhost_iommu/*/stats 2>/dev/null |
 		awk '$1 == "requests_map" || $1 == "requests_unmap" { n += $2 }
 		     $1 == "kicks" { kicks = $2 }
 		     END { print n + 0, "requests,", kicks + 0, "notifications" }'
