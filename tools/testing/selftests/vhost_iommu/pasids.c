@@ -471,7 +471,7 @@ TEST_F(edu_pasid, stopped)
 	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP, PASIDS));
 	fill(vm, SPARE, SPARE | P | W);
 	set(vm, PASIDS2, 0, SPARE | VALID);
-	request_send(vm, &req, offsetof(typeof(req), tail), 4);
+	request_leave(vm, &req, offsetof(typeof(req), tail));
 	usleep(20000);
 	EXPECT_EQ(0, vm_run(vm, 0));
 	EXPECT_TRUE(first_only());

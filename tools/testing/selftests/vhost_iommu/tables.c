@@ -5,7 +5,6 @@
  * need EDU in the environment, as those of vhost_iommu.c, and check by DMA.
  */
 #include <pthread.h>
-#include <sys/wait.h>
 
 #include "tables.h"
 
@@ -592,7 +591,7 @@ TEST_F(edu_table, stopped)
 	struct vm *vm = &self->vm;
 
 	make_hostile(vm, MAZE);
-	request_send(vm, &req, offsetof(typeof(req), tail), 4);
+	request_leave(vm, &req, offsetof(typeof(req), tail));
 	usleep(20000);
 	EXPECT_EQ(0, vm_run(vm, 0));
 	EXPECT_EQ(0, get_stats(vm).mappings);

@@ -240,9 +240,9 @@ static inline bool ring_quiet(struct ring *r)
 	return !ring_has_used(r);
 }
 
-/* Send a request with @out readable and @in writable bytes. */
-static inline void request_send(struct vm *vm, const void *req, __u32 out,
-				__u32 in)
+/* Put a request with @out readable and @in writable bytes into the ring. */
+static inline void request_put(struct vm *vm, const void *req, __u32 out,
+			       __u32 in)
 {
 	struct ring *r = &vm->request;
 
@@ -251,7 +251,14 @@ static inline void request_send(struct vm *vm, const void *req, __u32 out,
 	ring_desc(r, 0, BUF, out, VRING_DESC_F_NEXT, 1);
 	ring_desc(r, 1, BUF + 0x1000, in, VRING_DESC_F_WRITE, 0);
 	ring_add(r, 0);
-	ring_kick(r);
+}
+
+/* Send it. */
+static inline void request_send(struct vm *vm, const void *req, __u32 out,
+				__u32 in)
+{
+	request_put(vm, req, out, in);
+	ring_kick(&vm->request);
 }
 
 /* The same, and wait: the used length, and the reply in @reply. */
