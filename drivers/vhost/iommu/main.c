@@ -297,6 +297,9 @@ static long set_running(struct vhost_iommu *vi, void __user *argp)
 		vhost_iommu_stop(vi);
 		return 0;
 	case 1:
+		/* The configuration, which they follow from, may have changed. */
+		if (vi->features & ~offered_features(vi))
+			return -EINVAL;
 		return vhost_iommu_start(vi);
 	default:
 		return -EINVAL;
