@@ -9,11 +9,23 @@
 
 #include "region.h"
 
+/* An endpoint has one MSI region: what would be another is reserved. */
+static u32 only_msi(const struct vhost_iommu_regions *regions, u32 type)
+{
+	unsigned int i;
+
+	for (i = 0; i < regions->nr; i++)
+		if (regions->r[i].type == VIRTIO_IOMMU_RESV_MEM_T_MSI)
+			return VIRTIO_IOMMU_RESV_MEM_T_RESERVED;
+	return type;
+}
+
 static int insert_at(struct vhost_iommu_regions *regions, unsigned int pos,
 		     u64 start, u64 last, u32 type)
 {
 	struct vhost_iommu_region *r;
 
+	type = only_msi(regions, type);
 	r = krealloc_array(regions->r, regions->nr + 1, sizeof(*r),
 			   GFP_KERNEL_ACCOUNT);
 	if (!r)
@@ -32,7 +44,8 @@ static int insert_at(struct vhost_iommu_regions *regions, unsigned int pos,
  * @regions: the array
  * @start: first address
  * @last: last address, not less than @start
- * @type: VIRTIO_IOMMU_RESV_MEM_T_*, for the addresses that are added
+ * @type: VIRTIO_IOMMU_RESV_MEM_T_*, for the addresses that are added. With an MSI
+ *	region in the array, what would be a second one is reserved instead
  *
  * Return: 0 or -ENOMEM; a part may have been added then.
  */

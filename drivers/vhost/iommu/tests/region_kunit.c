@@ -18,17 +18,40 @@ static void expect_sorted(struct kunit *test, const struct vhost_iommu_regions *
 	}
 }
 
-/* Against a model with one entry an address: who comes first keeps it. */
+/* One entry an address: its type, or -1. */
+struct region_model {
+	int	type[MODEL_SIZE];
+	bool	has_msi;
+};
+
+/* Who comes first keeps an address; the first piece of an MSI region is the only one. */
+static void model_add(struct region_model *m, u32 start, u32 last, u32 type)
+{
+	bool msi = false;
+	u32 a;
+
+	for (a = start; a <= last; a++) {
+		if (m->type[a] < 0) {
+			m->type[a] = m->has_msi ? 0 : type;
+			msi = m->type[a];
+		} else {
+			m->has_msi |= msi;
+		}
+	}
+	m->has_msi |= msi;
+}
+
 static void region_model(struct kunit *test)
 {
 	struct vhost_iommu_regions regions = {};
+	struct region_model model;
 	struct rnd_state rnd;
-	int model[MODEL_SIZE];
 	unsigned int round, i, a;
 
 	prandom_seed_state(&rnd, 20170407);
 	for (round = 0; round < 200; round++) {
-		memset(model, 0xff, sizeof(model));
+		memset(model.type, 0xff, sizeof(model.type));
+		model.has_msi = false;
 		for (i = 0; i < 8; i++) {
 			u32 x = prandom_u32_state(&rnd) % MODEL_SIZE;
 			u32 y = prandom_u32_state(&rnd) % MODEL_SIZE;
@@ -38,15 +61,15 @@ static void region_model(struct kunit *test)
 					vhost_iommu_regions_add(&regions,
 								min(x, y),
 								max(x, y), type));
-			for (a = min(x, y); a <= max(x, y); a++)
-				model[a] = model[a] < 0 ? type : model[a];
+			model_add(&model, min(x, y), max(x, y), type);
 		}
 		expect_sorted(test, &regions);
 		for (a = 0; a < MODEL_SIZE; a++) {
 			const struct vhost_iommu_region *r =
 				vhost_iommu_regions_find(&regions, a, a);
 
-			KUNIT_ASSERT_EQ(test, model[a], r ? (int)r->type : -1);
+			KUNIT_ASSERT_EQ(test, model.type[a],
+					r ? (int)r->type : -1);
 		}
 		vhost_iommu_regions_free(&regions);
 	}
@@ -68,6 +91,23 @@ static void region_ends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, regions.nr, 3);
 	vhost_iommu_regions_free(&regions);
 	KUNIT_EXPECT_NULL(test, vhost_iommu_regions_find(&regions, 0, U64_MAX));
+}
+
+static void region_one_msi(struct kunit *test)
+{
+	const u32 msi = VIRTIO_IOMMU_RESV_MEM_T_MSI;
+	struct vhost_iommu_regions regions = {};
+	unsigned int i, nr = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_regions_add(&regions, 15, 16, 0));
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_regions_add(&regions, 10, 20, msi));
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_regions_add(&regions, 30, 40, msi));
+	KUNIT_EXPECT_EQ(test, regions.nr, 4);
+	for (i = 0; i < regions.nr; i++)
+		nr += regions.r[i].type == msi;
+	KUNIT_EXPECT_EQ(test, nr, 1);
+	KUNIT_EXPECT_EQ(test, regions.r[0].type, msi);
+	vhost_iommu_regions_free(&regions);
 }
 
 static void region_encode(struct kunit *test)
@@ -95,6 +135,7 @@ static void region_encode(struct kunit *test)
 static struct kunit_case region_test_cases[] = {
 	KUNIT_CASE(region_model),
 	KUNIT_CASE(region_ends),
+	KUNIT_CASE(region_one_msi),
 	KUNIT_CASE(region_encode),
 	{}
 };
