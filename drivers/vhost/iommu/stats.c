@@ -118,12 +118,18 @@ static void domains_stop(struct seq_file *m, void *v)
 	mutex_unlock(&vi->lock);
 }
 
+static const char *domain_kind(const struct vhost_iommu_domain *domain)
+{
+	if (domain->bypass)
+		return "bypass";
+	return vhost_iommu_domain_has_table(domain) ? "table" : "mapped";
+}
+
 static int domains_show(struct seq_file *m, void *v)
 {
 	struct vhost_iommu_domain *domain = v;
 
-	seq_printf(m, "%u %s endpoints %zu\n", domain->id,
-		   domain->bypass ? "bypass" : "mapped",
+	seq_printf(m, "%u %s endpoints %zu\n", domain->id, domain_kind(domain),
 		   list_count_nodes(&domain->endpoints));
 	return 0;
 }

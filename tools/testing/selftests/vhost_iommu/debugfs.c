@@ -3,7 +3,10 @@
  * What debugfs shows of an instance.
  */
 #include <glob.h>
+#include <linux/vhost_iommu.h>
+#include <linux/virtio_iommu_tables.h>
 
+#define CONFIG_FLAGS	VHOST_IOMMU_CONFIG_PAGE_TABLES
 #include "test.h"
 
 #define GPA	0x100000UL
@@ -36,16 +39,23 @@ TEST_F(vm, domains)
 	ASSERT_EQ(0, add_emulated(&self->vm, EP));
 	ASSERT_EQ(0, add_emulated(&self->vm, EP + 1));
 	ASSERT_EQ(0, add_emulated(&self->vm, EP + 2));
+	ASSERT_EQ(0, add_emulated(&self->vm, EP + 3));
 	ASSERT_EQ(0, vm_run(&self->vm, 1));
 	EXPECT_STATUS(OK, attach(&self->vm, 3, EP, 0));
 	EXPECT_STATUS(OK, attach(&self->vm, 3, EP + 1, 0));
 	EXPECT_STATUS(OK, attach(&self->vm, ~0U, EP + 2,
 				 VIRTIO_IOMMU_ATTACH_F_BYPASS));
+	EXPECT_STATUS(OK, request_of(&self->vm, attach_pgt_x86_64,
+				     .head.type = VIRTIO_IOMMU_T_ATTACH_TABLE,
+				     .domain = 4, .endpoint = EP + 3,
+				     .format = VIRTIO_IOMMU_FORMAT_PGTF_X86_64));
 
 	f = open_debugfs("domains");
 	ASSERT_NE(NULL, f);
 	ASSERT_NE(NULL, fgets(line, sizeof(line), f));
 	EXPECT_STREQ("3 mapped endpoints 2\n", line);
+	ASSERT_NE(NULL, fgets(line, sizeof(line), f));
+	EXPECT_STREQ("4 table endpoints 1\n", line);
 	ASSERT_NE(NULL, fgets(line, sizeof(line), f));
 	EXPECT_STREQ("4294967295 bypass endpoints 1\n", line);
 	EXPECT_EQ(NULL, fgets(line, sizeof(line), f));
