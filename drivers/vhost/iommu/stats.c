@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What an instance is doing, for programs (VHOST_IOMMU_GET_STATS) and for people
- * (debugfs: vhost_iommu/<pid>-<n>/).
+ * (debugfs: vhost_iommu/<pid>-<n>/). A VMM can keep its worker, and the lock, waiting
+ * for its memory, so people can interrupt their reading.
  */
 #include <linux/debugfs.h>
 #include <linux/sched.h>
@@ -39,7 +40,8 @@ static int stats_show(struct seq_file *m, void *unused)
 	struct vhost_iommu *vi = m->private;
 	struct vhost_iommu_stats s;
 
-	mutex_lock(&vi->lock);
+	if (mutex_lock_interruptible(&vi->lock))
+		return -EINTR;
 	vhost_iommu_read_stats(vi, &s);
 	mutex_unlock(&vi->lock);
 
@@ -70,7 +72,8 @@ static int endpoints_show(struct seq_file *m, void *unused)
 	struct vhost_iommu_ep *ep;
 	unsigned long id;
 
-	mutex_lock(&vi->lock);
+	if (mutex_lock_interruptible(&vi->lock))
+		return -EINTR;
 	xa_for_each(&vi->endpoints, id, ep) {
 		seq_printf(m, "%#06x %s ", ep->id,
 			   ep->assigned ? "assigned" : "emulated");
@@ -101,7 +104,8 @@ static void *domains_start(struct seq_file *m, loff_t *pos)
 {
 	struct vhost_iommu *vi = m->private;
 
-	mutex_lock(&vi->lock);
+	if (mutex_lock_interruptible(&vi->lock))
+		return ERR_PTR(-EINTR);
 	return domains_find(vi, pos);
 }
 
@@ -115,7 +119,9 @@ static void domains_stop(struct seq_file *m, void *v)
 {
 	struct vhost_iommu *vi = m->private;
 
-	mutex_unlock(&vi->lock);
+	/* The lock is not held if the start has failed. */
+	if (!IS_ERR(v))
+		mutex_unlock(&vi->lock);
 }
 
 static const char *domain_kind(const struct vhost_iommu_domain *domain)
@@ -185,7 +191,8 @@ static void *mappings_start(struct seq_file *m, loff_t *pos)
 		c->domain = 0;
 		c->start = 0;
 	}
-	mutex_lock(&c->vi->lock);
+	if (mutex_lock_interruptible(&c->vi->lock))
+		return ERR_PTR(-EINTR);
 	return mappings_find(c);
 }
 
@@ -206,7 +213,8 @@ static void mappings_stop(struct seq_file *m, void *v)
 {
 	struct mapping_cursor *c = m->private;
 
-	mutex_unlock(&c->vi->lock);
+	if (!IS_ERR(v))
+		mutex_unlock(&c->vi->lock);
 }
 
 static int mappings_show(struct seq_file *m, void *v)
