@@ -38,6 +38,15 @@ void vhost_iommu_pinner_end(struct vhost_iommu_pinner *p)
 	free_page((unsigned long)p->pages);
 }
 
+/*
+ * Is it the address of a device? A driver can have memory of its own in VM_PFNMAP too,
+ * and free it: that must not be mapped without being pinned.
+ */
+static bool is_device_pfn(unsigned long pfn)
+{
+	return !pfn_valid(pfn) || PageReserved(pfn_to_page(pfn));
+}
+
 /* Find, and if need be fault in, one page of a BAR. */
 static int pfnmap_lookup(struct vhost_iommu_pinner *p, unsigned long uaddr,
 			 unsigned long *pfn)
@@ -66,7 +75,8 @@ static int pfnmap_lookup(struct vhost_iommu_pinner *p, unsigned long uaddr,
 			return -EINTR;
 	}
 
-	ret = p->write && !args.writable ? -EFAULT : 0;
+	ret = (p->write && !args.writable) || !is_device_pfn(args.pfn) ?
+	      -EFAULT : 0;
 	*pfn = args.pfn;
 	follow_pfnmap_end(&args);
 	return ret;
