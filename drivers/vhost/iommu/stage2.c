@@ -409,7 +409,7 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 {
 	struct vhost_iommu_s2_range *range;
 	unsigned long granule;
-	u64 end, uend, last;
+	u64 end, ulast, last;
 	int ret;
 
 	lockdep_assert_held_write(&s2->lock);
@@ -417,7 +417,7 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 	granule = 1UL << __ffs(vhost_iommu_s2_pgsizes(s2));
 	if (!size || !prot || !IS_ALIGNED(gpa | uaddr | size, granule) ||
 	    check_add_overflow(gpa, size, &end) ||
-	    check_add_overflow((u64)uaddr, size, &uend) || uend > TASK_SIZE)
+	    check_add_overflow((u64)uaddr, size - 1, &ulast))
 		return -EINVAL;
 	last = end - 1;
 	if (vhost_iommu_s2_first(s2, gpa, last))
