@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/overflow.h>
+#include <linux/pci.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -498,6 +499,64 @@ void vhost_iommu_s2_unmap_all(struct vhost_iommu_s2 *s2)
 	u64 unmapped;
 
 	vhost_iommu_s2_unmap(s2, 0, U64_MAX, &unmapped);
+}
+
+static bool has_memory(struct pci_dev *pdev, phys_addr_t start, size_t size)
+{
+	const struct resource piece = DEFINE_RES_MEM(start, size);
+	unsigned int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++)
+		if ((pci_resource_flags(pdev, i) & IORESOURCE_MEM) &&
+		    pci_resource_len(pdev, i) &&
+		    resource_overlaps(&pdev->resource[i], &piece))
+			return true;
+	return false;
+}
+
+/* Is there memory of a device in a range of memory that is not pinned? */
+static bool range_has(struct vhost_iommu_s2 *s2,
+		      const struct vhost_iommu_s2_range *range,
+		      struct pci_dev *pdev)
+{
+	struct iommu_domain *domain = first_class(s2)->domain;
+	u64 gpa = range->node.start;
+	u64 left = range->node.last - gpa + 1;
+
+	while (left) {
+		phys_addr_t phys;
+		size_t size = vhost_iommu_s2_run(domain, range, gpa,
+						 range->node.last, &phys);
+
+		if (has_memory(pdev, phys, size))
+			return true;
+		gpa += size;
+		left -= size;
+		cond_resched();
+	}
+	return false;
+}
+
+/**
+ * vhost_iommu_s2_forget_bars() - a device is closed: unmap its BARs
+ * @s2: stage 2
+ * @dev: the device
+ *
+ * It may be somebody else's next, while the VM still has others that do DMA.
+ */
+void vhost_iommu_s2_forget_bars(struct vhost_iommu_s2 *s2, struct device *dev)
+{
+	struct vhost_iommu_s2_range *range, *next;
+
+	lockdep_assert_held_write(&s2->lock);
+
+	if (!dev_is_pci(dev) || list_empty(&s2->classes))
+		return;
+	for (range = vhost_iommu_s2_first(s2, 0, U64_MAX); range; range = next) {
+		next = vhost_iommu_s2_next(range, 0, U64_MAX);
+		if (!range->npinned && range_has(s2, range, to_pci_dev(dev)))
+			remove_range(s2, range);
+	}
 }
 
 static int replay_range(struct vhost_iommu_s2 *s2, struct iommu_domain *domain,

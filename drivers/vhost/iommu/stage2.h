@@ -10,6 +10,7 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
+struct device;
 struct file;
 struct iommu_domain;
 struct iommu_group;
@@ -134,6 +135,7 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
 			 u64 *unmapped);
 void vhost_iommu_s2_unmap_all(struct vhost_iommu_s2 *s2);
+void vhost_iommu_s2_forget_bars(struct vhost_iommu_s2 *s2, struct device *dev);
 int vhost_iommu_s2_replay(struct vhost_iommu_s2 *s2,
 			  struct vhost_iommu_class *class);
 

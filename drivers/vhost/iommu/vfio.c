@@ -113,6 +113,7 @@ static void s2_unregister_device(void *data, struct vfio_device *vdev)
 		if (dev->vdev != vdev)
 			continue;
 		vhost_iommu_ep_forget_device(dev);
+		vhost_iommu_s2_forget_bars(s2, vdev->dev);
 		list_del(&dev->list);
 		kfree(dev);
 		break;

@@ -33,6 +33,7 @@ struct edu {
 	char			name[32];
 	int			container, group, device;
 	volatile char		*bar;
+	off_t			bar_offset;	/* in the file of the device */
 };
 
 /* The group of the device that the environment names in @variable. */
@@ -88,9 +89,19 @@ static inline int edu_open_device(struct edu *edu)
 	command |= PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY;
 	if (pwrite(edu->device, &command, 2, config.offset + PCI_COMMAND) != 2)
 		return -1;
+	edu->bar_offset = bar.offset;
 	edu->bar = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			edu->device, bar.offset);
 	return edu->bar == MAP_FAILED ? -1 : 0;
+}
+
+/* The BAR once more, at an address that is free to take. */
+static inline int edu_map_bar(struct edu *edu, void *addr)
+{
+	void *bar = mmap(addr, EDU_BAR_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, edu->device, edu->bar_offset);
+
+	return bar == addr ? 0 : -1;
 }
 
 static inline int edu_map(struct edu *edu, void *addr, __u64 iova, __u64 size,

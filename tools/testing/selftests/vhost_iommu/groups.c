@@ -110,16 +110,6 @@ TEST_F(two, two_instances)
 	EXPECT_TRUE(reaches(&self->edu, vm, SRC_IOVA));
 }
 
-static void dma4(struct edu *edu, __u64 src, __u64 dst, __u64 cmd)
-{
-	*(volatile __u64 *)(edu->bar + EDU_DMA_SRC) = src;
-	*(volatile __u64 *)(edu->bar + EDU_DMA_DST) = dst;
-	*(volatile __u64 *)(edu->bar + EDU_DMA_COUNT) = 4;
-	*(volatile __u64 *)(edu->bar + EDU_DMA_CMD) = cmd | EDU_DMA_RUN;
-	while (*(volatile __u64 *)(edu->bar + EDU_DMA_CMD) & EDU_DMA_RUN)
-		usleep(1000);
-}
-
 /* DMA from one device into a register of the other. */
 TEST_F(two, peer_to_peer)
 {
@@ -133,25 +123,60 @@ TEST_F(two, peer_to_peer)
 	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
 	*liveness = 0;
 	*src = 0x12345678;
-	dma4(&self->edu, SRC_IOVA, EDU_BUFFER, 0);
-	dma4(&self->edu, EDU_BUFFER, BAR_IOVA + EDU_LIVENESS, EDU_DMA_TO_RAM);
+	edu_copy(&self->edu, SRC_IOVA, EDU_BUFFER, 4, 0);
+	edu_copy(&self->edu, EDU_BUFFER, BAR_IOVA + EDU_LIVENESS, 4, EDU_DMA_TO_RAM);
 	EXPECT_EQ(~0U, *liveness);
 
 	EXPECT_STATUS(OK, map(vm, 1, BAR_IOVA, EDU_BAR_SIZE, BAR_GPA,
 			      RW | VIRTIO_IOMMU_MAP_F_MMIO));
-	dma4(&self->edu, EDU_BUFFER, BAR_IOVA + EDU_LIVENESS, EDU_DMA_TO_RAM);
+	edu_copy(&self->edu, EDU_BUFFER, BAR_IOVA + EDU_LIVENESS, 4, EDU_DMA_TO_RAM);
 	EXPECT_EQ(~0x12345678U, *liveness);
 	/* And back out of it. */
-	dma4(&self->edu, BAR_IOVA + EDU_LIVENESS, EDU_BUFFER, 0);
-	dma4(&self->edu, EDU_BUFFER, SRC_IOVA, EDU_DMA_TO_RAM);
+	edu_copy(&self->edu, BAR_IOVA + EDU_LIVENESS, EDU_BUFFER, 4, 0);
+	edu_copy(&self->edu, EDU_BUFFER, SRC_IOVA, 4, EDU_DMA_TO_RAM);
 	EXPECT_EQ(~0x12345678U, *src);
 
 	/* The BAR goes: nothing of it is left in the domain. */
 	EXPECT_EQ(EDU_BAR_SIZE, s2_unmap(&self->edu, BAR_GPA, EDU_BAR_SIZE, 0));
 	*liveness = 0;
-	dma4(&self->edu, EDU_BUFFER, BAR_IOVA + EDU_LIVENESS, EDU_DMA_TO_RAM);
+	edu_copy(&self->edu, EDU_BUFFER, BAR_IOVA + EDU_LIVENESS, 4, EDU_DMA_TO_RAM);
 	EXPECT_EQ(~0U, *liveness);
 	EXPECT_STATUS(OK, unmap(vm, 1, BAR_IOVA, EDU_BAR_SIZE));
+}
+
+/* A device that is closed, and may be somebody else's, is out of reach at once. */
+TEST_F(two, closed_peer)
+{
+	const __u64 register2 = BAR_IOVA + EDU_BAR_SIZE + EDU_LIVENESS;
+	struct edu *edu = &self->edu, *edu2 = &self->edu2;
+	struct vm *vm = &self->vm;
+	volatile __u32 *liveness = (void *)(edu2->bar + EDU_LIVENESS);
+	char *bars;
+
+	/* One range, which begins with memory of the device that stays. */
+	bars = mmap(NULL, 2 * EDU_BAR_SIZE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, bars);
+	ASSERT_EQ(0, edu_map_bar(edu, bars));
+	ASSERT_EQ(0, edu_map_bar(edu2, bars + EDU_BAR_SIZE));
+	ASSERT_EQ(0, s2_map(edu, bars, BAR_GPA, 2 * EDU_BAR_SIZE, DMA_RW));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
+	EXPECT_STATUS(OK, map(vm, 1, BAR_IOVA, 2 * EDU_BAR_SIZE, BAR_GPA, RW));
+	*(__u32 *)(vm->ram + SRC_GPA) = 0x12345678;
+	edu_copy(edu, SRC_IOVA, EDU_BUFFER, 4, 0);
+	edu_copy(edu, EDU_BUFFER, register2, 4, EDU_DMA_TO_RAM);
+	EXPECT_EQ(~0x12345678U, *liveness);
+
+	munmap(bars, 2 * EDU_BAR_SIZE);
+	edu_close_device(edu2);
+	EXPECT_EQ(0, s2_unmap(edu, BAR_GPA, 2 * EDU_BAR_SIZE, 0));
+	ASSERT_EQ(0, edu_open_device(edu2));
+	liveness = (void *)(edu2->bar + EDU_LIVENESS);
+	*liveness = 0;
+	edu_copy(edu, EDU_BUFFER, register2, 4, EDU_DMA_TO_RAM);
+	EXPECT_EQ(~0U, *liveness);
+	EXPECT_TRUE(reaches(edu, vm, SRC_IOVA));
 }
 
 /* Another VM on the same host, which is killed. */
