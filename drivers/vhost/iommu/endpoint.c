@@ -60,52 +60,6 @@ static int add_vmm_regions(struct vhost_iommu_regions *regions,
 	return 0;
 }
 
-static u32 resv_type(const struct iommu_resv_region *r)
-{
-	/* A software window is the host's: the guest can have nothing there. */
-	return r->type == IOMMU_RESV_MSI ? VIRTIO_IOMMU_RESV_MEM_T_MSI :
-					   VIRTIO_IOMMU_RESV_MEM_T_RESERVED;
-}
-
-static int add_host_regions(struct vhost_iommu_regions *regions,
-			    struct vhost_iommu_group *group, u32 type)
-{
-	struct iommu_resv_region *r;
-	int ret;
-
-	list_for_each_entry(r, &group->resv, list) {
-		if (resv_type(r) != type || !r->length ||
-		    r->type == IOMMU_RESV_DIRECT_RELAXABLE)
-			continue;
-		ret = vhost_iommu_regions_add(regions, r->start,
-					      r->start + r->length - 1, type);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
-/* Reserve the part of the input range that the hardware cannot translate. */
-static int add_aperture(struct vhost_iommu_regions *regions,
-			struct vhost_iommu_group *group,
-			const struct vhost_iommu_config *config)
-{
-	const struct iommu_domain_geometry *geo = &group->class->domain->geometry;
-	int ret = 0;
-
-	if (!geo->force_aperture)
-		return 0;
-	if (geo->aperture_start > config->input_start)
-		ret = vhost_iommu_regions_add(regions, config->input_start,
-					      geo->aperture_start - 1,
-					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
-	if (!ret && geo->aperture_end < config->input_end)
-		ret = vhost_iommu_regions_add(regions, geo->aperture_end + 1,
-					      config->input_end,
-					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
-	return ret;
-}
-
 /* RESERVED comes first: an address that is both is not for MSIs. */
 static int collect_regions(struct vhost_iommu_ep *ep,
 			   const struct vhost_iommu_region *vmm, u32 nr)
@@ -117,11 +71,13 @@ static int collect_regions(struct vhost_iommu_ep *ep,
 	int ret = 0;
 
 	if (ep->group)
-		ret = add_aperture(&ep->resv, ep->group, &ep->vi->config);
+		ret = vhost_iommu_group_add_aperture(ep->group, &ep->vi->config,
+						     &ep->resv);
 	for (i = 0; !ret && i < ARRAY_SIZE(types); i++) {
 		ret = add_vmm_regions(&ep->resv, vmm, nr, types[i]);
 		if (!ret && ep->group)
-			ret = add_host_regions(&ep->resv, ep->group, types[i]);
+			ret = vhost_iommu_group_add_regions(ep->group, types[i],
+							    &ep->resv);
 	}
 	if (!ret && ep->vi->config.probe_size &&
 	    vhost_iommu_regions_size(&ep->resv) +
@@ -188,7 +144,7 @@ static int bind_device(struct vhost_iommu_ep *ep, struct file *group_file,
 	group = dev->group;
 	if (group->owner && group->owner != ep->vi)
 		return -EBUSY;
-	if (granule < 1UL << __ffs(group->class->domain->pgsize_bitmap))
+	if (!vhost_iommu_class_maps(group->class, granule))
 		return -ERANGE;
 
 	group->owner = ep->vi;

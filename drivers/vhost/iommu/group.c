@@ -72,7 +72,11 @@ bool vhost_iommu_enforce_coherency(struct iommu_domain *domain)
 	       domain->ops->enforce_cache_coherency(domain);
 }
 
-static void read_resv_regions(struct vhost_iommu_group *group)
+/**
+ * vhost_iommu_group_find_msi() - where the group's interrupts go, by its regions
+ * @group: the group; its @msi_base and @has_msi_base are set
+ */
+void vhost_iommu_group_find_msi(struct vhost_iommu_group *group)
 {
 	struct iommu_resv_region *r;
 
@@ -87,6 +91,70 @@ static void read_resv_regions(struct vhost_iommu_group *group)
 			group->msi_base = r->start;
 		}
 	}
+}
+
+static u32 resv_type(const struct iommu_resv_region *r)
+{
+	/* A software window is the host's: the guest can have nothing there. */
+	return r->type == IOMMU_RESV_MSI ? VIRTIO_IOMMU_RESV_MEM_T_MSI :
+					   VIRTIO_IOMMU_RESV_MEM_T_RESERVED;
+}
+
+/**
+ * vhost_iommu_group_add_regions() - add the reserved regions of one type
+ * @group: the group
+ * @type: VIRTIO_IOMMU_RESV_MEM_T_*
+ * @regions: what a guest is told
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vhost_iommu_group_add_regions(const struct vhost_iommu_group *group, u32 type,
+				  struct vhost_iommu_regions *regions)
+{
+	struct iommu_resv_region *r;
+	int ret;
+
+	list_for_each_entry(r, &group->resv, list) {
+		if (resv_type(r) != type || !r->length ||
+		    r->type == IOMMU_RESV_DIRECT_RELAXABLE)
+			continue;
+		ret = vhost_iommu_regions_add(regions, r->start,
+					      r->start + r->length - 1, type);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_group_add_aperture() - reserve what the hardware cannot translate
+ * @group: the group
+ * @config: what the guest believes can be translated
+ * @regions: what a guest is told
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int vhost_iommu_group_add_aperture(const struct vhost_iommu_group *group,
+				   const struct vhost_iommu_config *config,
+				   struct vhost_iommu_regions *regions)
+{
+	const struct iommu_domain_geometry *geo = &group->class->domain->geometry;
+	int ret = 0;
+
+	if (!geo->force_aperture)
+		return 0;
+	if (geo->aperture_start > config->input_start)
+		ret = vhost_iommu_regions_add(regions, config->input_start,
+					      min_t(u64, geo->aperture_start - 1,
+						    config->input_end),
+					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
+	if (!ret && geo->aperture_end < config->input_end)
+		ret = vhost_iommu_regions_add(regions,
+					      max_t(u64, geo->aperture_end + 1,
+						    config->input_start),
+					      config->input_end,
+					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
+	return ret;
 }
 
 static void group_free(struct vhost_iommu_group *group)
@@ -134,6 +202,30 @@ static void free_class(struct vhost_iommu_s2 *s2,
 	kfree(class);
 }
 
+/**
+ * vhost_iommu_class_fits() - can a group be in a class?
+ * @class: the class
+ * @domain: what would be the group's own domain
+ * @coherent: it enforces cache coherency
+ *
+ * Return: whether it is worth trying; the IOMMU driver may refuse.
+ */
+bool vhost_iommu_class_fits(const struct vhost_iommu_class *class,
+			    const struct iommu_domain *domain, bool coherent)
+{
+	return class->domain->ops == domain->ops && class->coherent == coherent;
+}
+
+/**
+ * vhost_iommu_class_maps() - has the hardware pages as small as a guest's?
+ * @class: the class
+ * @granule: the smallest page of the guest's virtual IOMMU
+ */
+bool vhost_iommu_class_maps(const struct vhost_iommu_class *class, u64 granule)
+{
+	return granule >= 1UL << __ffs(class->domain->pgsize_bitmap);
+}
+
 /*
  * Find the class of a group that is attached to @domain, a new one. If there is
  * such a class the group moves to its domain. On failure the group is attached to
@@ -146,8 +238,7 @@ find_class(struct vhost_iommu_s2 *s2, struct iommu_group *iommu_group,
 	struct vhost_iommu_class *class;
 
 	list_for_each_entry(class, &s2->classes, list) {
-		if (class->domain->ops != domain->ops ||
-		    class->coherent != coherent)
+		if (!vhost_iommu_class_fits(class, domain, coherent))
 			continue;
 		iommu_detach_group(domain, iommu_group);
 		if (!iommu_attach_group(class->domain, iommu_group))
@@ -272,7 +363,7 @@ int vhost_iommu_group_add(struct vhost_iommu_s2 *s2,
 	ret = iommu_get_group_resv_regions(iommu_group, &group->resv);
 	if (ret)
 		goto err_free_group;
-	read_resv_regions(group);
+	vhost_iommu_group_find_msi(group);
 	if (resv_conflict(s2, group)) {
 		ret = -EINVAL;
 		goto err_free_group;

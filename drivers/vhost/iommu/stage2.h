@@ -17,7 +17,9 @@ struct iommu_group;
 struct mm_struct;
 struct vfio_device;
 struct vhost_iommu;
+struct vhost_iommu_config;
 struct vhost_iommu_ep;
+struct vhost_iommu_regions;
 
 /**
  * struct vhost_iommu_s2_range - a piece of stage 2, from one VFIO_IOMMU_MAP_DMA
@@ -147,6 +149,15 @@ int vhost_iommu_group_add(struct vhost_iommu_s2 *s2,
 			  struct iommu_group *iommu_group);
 void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
 			      struct iommu_group *iommu_group);
+bool vhost_iommu_class_fits(const struct vhost_iommu_class *class,
+			    const struct iommu_domain *domain, bool coherent);
+bool vhost_iommu_class_maps(const struct vhost_iommu_class *class, u64 granule);
+void vhost_iommu_group_find_msi(struct vhost_iommu_group *group);
+int vhost_iommu_group_add_regions(const struct vhost_iommu_group *group, u32 type,
+				  struct vhost_iommu_regions *regions);
+int vhost_iommu_group_add_aperture(const struct vhost_iommu_group *group,
+				   const struct vhost_iommu_config *config,
+				   struct vhost_iommu_regions *regions);
 bool vhost_iommu_enforce_coherency(struct iommu_domain *domain);
 struct iommu_domain *
 vhost_iommu_group_alloc_domain(struct vhost_iommu_group *group);
@@ -157,6 +168,7 @@ void vhost_iommu_group_block(struct vhost_iommu_group *group);
 void vhost_iommu_handle_hw_faults(struct iommu_domain *domain);
 
 /* vfio.c */
+long vhost_iommu_s2_ioctl(void *data, unsigned int cmd, unsigned long arg);
 int vhost_iommu_vfio_register(void);
 void vhost_iommu_vfio_unregister(void);
 

@@ -335,7 +335,15 @@ static long s2_unmap_dma(struct vhost_iommu_s2 *s2, void __user *argp)
 	return copy_to_user(argp, &unmap, minsz) ? -EFAULT : 0;
 }
 
-static long s2_ioctl(void *data, unsigned int cmd, unsigned long arg)
+/**
+ * vhost_iommu_s2_ioctl() - an ioctl of a container
+ * @data: stage 2; NULL for VFIO_CHECK_EXTENSION before VFIO_SET_IOMMU
+ * @cmd: the ioctl
+ * @arg: its argument
+ *
+ * Return: as vfio_iommu_type1 does.
+ */
+long vhost_iommu_s2_ioctl(void *data, unsigned int cmd, unsigned long arg)
 {
 	struct vhost_iommu_s2 *s2 = data;
 
@@ -373,7 +381,7 @@ static const struct vfio_iommu_driver_ops s2_driver_ops = {
 	.owner			= THIS_MODULE,
 	.open			= s2_open,
 	.release		= s2_close,
-	.ioctl			= s2_ioctl,
+	.ioctl			= vhost_iommu_s2_ioctl,
 	.attach_group		= s2_attach_group,
 	.detach_group		= s2_detach_group,
 	.register_device	= s2_register_device,

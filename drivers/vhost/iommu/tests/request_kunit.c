@@ -25,11 +25,11 @@ struct request_test {
 	unsigned int		nr_used;
 };
 
-static void add_endpoint(struct kunit *test, u32 id)
+static void add_reserving(struct kunit *test, u32 id, u64 start, u64 last)
 {
 	struct request_test *t = test->priv;
 	const struct vhost_iommu_region region = {
-		.start = RESV_START, .last = RESV_LAST,
+		.start = start, .last = last,
 	};
 	struct vhost_iommu_endpoint arg = {
 		.size = sizeof(arg), .id = id, .group_fd = -1,
@@ -40,6 +40,11 @@ static void add_endpoint(struct kunit *test, u32 id)
 	mutex_lock(&t->vi.lock);
 	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_ep_add(&t->vi, &arg));
 	mutex_unlock(&t->vi.lock);
+}
+
+static void add_endpoint(struct kunit *test, u32 id)
+{
+	add_reserving(test, id, RESV_START, RESV_LAST);
 }
 
 static int request_test_init(struct kunit *test)
@@ -303,6 +308,21 @@ static void request_map_reserved_region(struct kunit *test)
 				       0, RW));
 	EXPECT_STATUS(test, OK, map(test, 1, RESV_LAST + 1, RESV_LAST + 0x1000,
 				    0, RW));
+}
+
+/* Nor can an endpoint come to mappings that are in its reserved regions. */
+static void request_attach_to_reserved(struct kunit *test)
+{
+	add_reserving(test, 0x30, 0x300000, 0x3fffff);
+	EXPECT_STATUS(test, OK, attach(test, 1, EP_A, 0));
+	EXPECT_STATUS(test, OK, map(test, 1, 0x3ff000, 0x400fff, 0, RW));
+	EXPECT_STATUS(test, UNSUPP, attach(test, 1, 0x30, 0));
+	EXPECT_STATUS(test, OK, attach(test, 2, 0x30, 0));
+	EXPECT_STATUS(test, UNSUPP, attach(test, 1, 0x30, 0));
+	EXPECT_STATUS(test, OK, map(test, 2, 0x1000, 0x1fff, 0, RW));
+	EXPECT_STATUS(test, OK, unmap(test, 1, 0x3ff000, 0x400fff));
+	EXPECT_STATUS(test, OK, attach(test, 1, 0x30, 0));
+	EXPECT_STATUS(test, INVAL, map(test, 1, 0x3ff000, 0x400fff, 0, RW));
 }
 
 /* The seven examples of the specification, in pages, from IOVA 0x10000 on. */
@@ -575,6 +595,7 @@ static struct kunit_case request_test_cases[] = {
 	KUNIT_CASE(request_map),
 	KUNIT_CASE(request_map_mmio_not_negotiated),
 	KUNIT_CASE(request_map_reserved_region),
+	KUNIT_CASE(request_attach_to_reserved),
 	KUNIT_CASE(request_unmap_examples),
 	KUNIT_CASE(request_unmap_errors),
 	KUNIT_CASE(request_probe),
