@@ -5,19 +5,11 @@
  * and leaves everything as it was, or it can do without; and when none fails, it works.
  * Needs CONFIG_FAULT_INJECTION_DEBUG_FS and debugfs in /sys/kernel/debug.
  */
+#include "sys.h"
 #include "tables.h"
 
 #define DEBUG	"/sys/kernel/debug/"
 #define MAX_NTH	1000
-
-static bool write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY);
-	ssize_t len = write(fd, value, strlen(value));
-
-	close(fd);
-	return len == (ssize_t)strlen(value);
-}
 
 /* Allocations that may sleep fail too, and quietly. */
 static bool can_inject(void)
@@ -144,7 +136,7 @@ static int add_with_regions(struct vm *vm)
 	return ioctl(vm->fd, VHOST_IOMMU_ADD_ENDPOINT, &ep);
 }
 
-TEST_F_TIMEOUT(fail, ioctls, 300)
+TEST_F(fail, ioctls)
 {
 	struct vm *vm = &self->vm;
 
@@ -158,7 +150,7 @@ TEST_F_TIMEOUT(fail, ioctls, 300)
 	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
 }
 
-TEST_F_TIMEOUT(fail, state, 300)
+TEST_F(fail, state)
 {
 	struct vhost_iommu_record records[] = {
 		{ .type = VHOST_IOMMU_RECORD_HEADER, .header = { 1, 1 } },
@@ -191,7 +183,7 @@ static unsigned int probe(struct vm *vm)
 	return (unsigned char)reply[PROBE_SIZE];
 }
 
-TEST_F_TIMEOUT(fail, requests, 300)
+TEST_F(fail, requests)
 {
 	struct vm *vm = &self->vm;
 	int me = self->me;
@@ -223,7 +215,7 @@ static int set_container(struct edu *edu)
 	return ret;
 }
 
-TEST_F_TIMEOUT(fail, container, 300)
+TEST_F(fail, container)
 {
 	struct vm *vm = &self->vm;
 	struct edu edu = {};
@@ -251,7 +243,7 @@ static void attach_and_map(struct vm *vm)
 		abort();
 }
 
-TEST_F_TIMEOUT(edu, hardware, 300)
+TEST_F(edu, hardware)
 {
 	struct vm *vm = &self->vm;
 	int me;
@@ -336,7 +328,7 @@ static bool bypass_of(struct vm *vm, struct edu *edu)
 			  vm->ram + DST_GPA);
 }
 
-TEST_F_TIMEOUT(tables, page_table, 600)
+TEST_F(tables, page_table)
 {
 	struct vm *vm = &self->vm;
 
@@ -360,7 +352,7 @@ TEST_F_TIMEOUT(tables, page_table, 600)
 }
 
 /* To take a leaf away needs no memory; to leave does, for what comes then. */
-TEST_F_TIMEOUT(tables, unmap, 600)
+TEST_F(tables, unmap)
 {
 	struct vm *vm = &self->vm;
 
@@ -375,7 +367,7 @@ TEST_F_TIMEOUT(tables, unmap, 600)
 	EXPECT_EQ(1, get_stats(vm).mappings);
 }
 
-TEST_F_TIMEOUT(tables, pasid_table, 600)
+TEST_F(tables, pasid_table)
 {
 	struct vm *vm = &self->vm;
 

@@ -3,39 +3,16 @@
  * What a guest can make the host do is bounded, and charged to the VM. The test of
  * the control group needs cgroup2 in /sys/fs/cgroup.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "sys.h"
 #include "test.h"
 
 #define PAGE		0x1000UL
-#define PARAMETERS	"/sys/module/vhost_iommu/parameters/"
 #define GROUP		"/sys/fs/cgroup/vm"
-
-static bool write_file(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY);
-	ssize_t len = write(fd, value, strlen(value));
-
-	close(fd);
-	return len == (ssize_t)strlen(value);
-}
-
-/* The number that a file begins with, or -1. */
-static long read_number(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long n = -1;
-
-	if (f && fscanf(f, "%ld", &n) != 1)
-		n = -1;
-	if (f)
-		fclose(f);
-	return n;
-}
 
 TEST_F(vm, max_mappings)
 {
@@ -96,7 +73,7 @@ static void *refill(void *arg)
 }
 
 /* A ring that is never empty does not keep the device from stopping, nor ioctls. */
-TEST_F_TIMEOUT(vm, full_ring, 300)
+TEST_F(vm, full_ring)
 {
 	struct refill arg = { .ring = &self->vm.request };
 	const struct virtio_iommu_req_unmap req = {
@@ -139,34 +116,16 @@ TEST_F_TIMEOUT(vm, full_ring, 300)
 /* The worker's control group; "" if there is no worker. */
 static void worker_group(char *group, size_t size)
 {
-	char path[PATH_MAX], name[32], comm[32];
-	DIR *dir = opendir("/proc/self/task");
-	struct dirent *entry;
+	char path[64];
 	FILE *f;
 
 	*group = 0;
-	snprintf(name, sizeof(name), "viommu-%d\n", getpid());
-	while (dir && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm",
-			 entry->d_name);
-		f = fopen(path, "r");
-		if (!f)
-			continue;
-		if (!fgets(comm, sizeof(comm), f))
-			*comm = 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/cgroup", worker_tid());
+	f = fopen(path, "r");
+	if (f && !fgets(group, size, f))
+		*group = 0;
+	if (f)
 		fclose(f);
-		if (strcmp(comm, name))
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%s/cgroup",
-			 entry->d_name);
-		f = fopen(path, "r");
-		if (f && !fgets(group, size, f))
-			*group = 0;
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
 }
 
 /* The group counts in steps of 64 pages for each processor. */
@@ -207,7 +166,7 @@ static int charged(void)
 }
 
 /* The worker and the memory of mappings are the VM's. */
-TEST_F_TIMEOUT(vm, control_group, 300)
+TEST_F(vm, control_group)
 {
 	int status;
 	pid_t child;

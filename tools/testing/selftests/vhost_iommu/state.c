@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "sys.h"
 #include "test.h"
 
 #define MAX_RECORDS	64
@@ -270,7 +271,7 @@ TEST_F(state, not_complete)
 }
 
 /* Whatever the bytes are: it is a state or it is not, and then nothing is left. */
-TEST_F_TIMEOUT(state, garbage, 300)
+TEST_F(state, garbage)
 {
 	struct vm *to = &self->to;
 	unsigned int i, taken = 0;
@@ -296,23 +297,10 @@ TEST_F_TIMEOUT(state, garbage, 300)
 	EXPECT_LT(taken, 500);
 }
 
-static bool write_parameter(const char *name, const char *value)
-{
-	char path[128];
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/vhost_iommu/parameters/%s", name);
-	fd = open(path, O_WRONLY);
-	len = write(fd, value, strlen(value));
-	close(fd);
-	return len == (ssize_t)strlen(value);
-}
-
 #define MANY	5000
 
 /* More than fits into one call, and more than is allowed. */
-TEST_F_TIMEOUT(vm, many, 300)
+TEST_F(vm, many)
 {
 	struct vhost_iommu_record *records = calloc(MANY + 16, RECORD_SIZE);
 	struct vhost_iommu_record *copy = calloc(MANY + 4096, RECORD_SIZE);
@@ -336,10 +324,10 @@ TEST_F_TIMEOUT(vm, many, 300)
 	}
 	records[2 + MANY].type = VHOST_IOMMU_RECORD_END;
 
-	EXPECT_TRUE(write_parameter("max_mappings", "4999"));
+	EXPECT_TRUE(write_file(PARAMETERS "max_mappings", "4999"));
 	EXPECT_ERRNO(ENOMEM, set_state(vm, records, MANY + 3, 1000));
 	EXPECT_EQ(0, get_stats(vm).mappings);
-	EXPECT_TRUE(write_parameter("max_mappings", "1048576"));
+	EXPECT_TRUE(write_file(PARAMETERS "max_mappings", "1048576"));
 	EXPECT_EQ(0, set_state(vm, records, MANY + 3, 1000));
 	EXPECT_EQ(MANY, get_stats(vm).mappings);
 	EXPECT_EQ(MANY + 3, get_state(vm, copy, MANY + 4096, 1024));

@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 
+#include "sys.h"
 #include "tables.h"
 
 FIXTURE(table)
@@ -548,7 +549,7 @@ static void make_hostile(struct vm *vm, enum hostile how)
 }
 
 /* A request about them ends, with a status, and leaves nothing behind. */
-TEST_F_TIMEOUT(edu_table, hostile, 120)
+TEST_F(edu_table, hostile)
 {
 	unsigned long limit = set_limit(2000);
 	struct vm *vm = &self->vm;
@@ -579,7 +580,7 @@ TEST_F_TIMEOUT(edu_table, hostile, 120)
 	set_limit(limit);
 }
 
-/* Stopped in the middle of one, the worker stops, and the request has its end. */
+/* Stopped while it is at one, the worker stops, and the request has its end. */
 TEST_F(edu_table, stopped)
 {
 	const struct virtio_iommu_req_attach_pgt_x86_64 req = {
@@ -589,10 +590,13 @@ TEST_F(edu_table, stopped)
 	};
 	unsigned long limit = set_limit(30000);
 	struct vm *vm = &self->vm;
+	unsigned int i;
 
 	make_hostile(vm, MAZE);
 	request_leave(vm, &req, offsetof(typeof(req), tail));
-	usleep(20000);
+	for (i = 0; i < 10000 && !worker_runs(); i++)
+		usleep(100);
+	EXPECT_GT(10000, i);
 	EXPECT_EQ(0, vm_run(vm, 0));
 	EXPECT_EQ(0, get_stats(vm).mappings);
 	set_limit(limit);
@@ -662,7 +666,7 @@ static void *scribble(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(edu_table, changed_while_read, 120)
+TEST_F(edu_table, changed_while_read)
 {
 	unsigned long limit = set_limit(500);
 	unsigned int round, status, ok = 0;
@@ -702,7 +706,7 @@ TEST_F_TIMEOUT(edu_table, changed_while_read, 120)
  * Random leaves in 16 pages of 4 KiB and 4 of 2 MiB, with what has changed
  * invalidated: the shadow is the table, by count and by DMA.
  */
-TEST_F_TIMEOUT(edu_table, model, 120)
+TEST_F(edu_table, model)
 {
 	struct vm *vm = &self->vm;
 	bool small[16] = {}, huge[4] = {};

@@ -9,7 +9,6 @@
 #include <linux/vhost_iommu.h>
 #include <linux/virtio_iommu_tables.h>
 #include <stdio.h>
-#include <sys/wait.h>
 
 /* Each test is a process of its own. */
 static __u32 config_flags = VHOST_IOMMU_CONFIG_PAGE_TABLES;
@@ -173,16 +172,8 @@ static inline struct vhost_iommu_translate look(struct vm *vm, __u32 endpoint,
 /* Send a request that the worker handles: another process notifies. */
 static inline void request_leave(struct vm *vm, const void *req, __u32 out)
 {
-	pid_t child;
-
 	request_put(vm, req, out, sizeof(struct virtio_iommu_req_tail));
-	child = fork();
-	if (!child) {
-		ring_kick(&vm->request);
-		_exit(0);
-	}
-	if (child < 0 || waitpid(child, NULL, 0) != child)
-		abort();
+	ring_kick_worker(&vm->request);
 }
 
 /* A limit that hostile tables reach soon; returns what it was. */

@@ -8,6 +8,10 @@
 
 #include "kselftest_harness.h"
 
+/* Seconds for a test that hangs: the machine is emulated, and may be busy. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 300
+
 #include "edu_vm.h"
 
 #define EP		0x28
