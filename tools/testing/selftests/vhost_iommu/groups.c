@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "sys.h"
 #include "test.h"
 
 #define BAR_GPA		0x80000000UL
@@ -60,6 +61,23 @@ TEST_F(two, one_domain)
 	EXPECT_TRUE(reaches(&self->edu2, vm, SRC_IOVA));
 	EXPECT_STATUS(OK, unmap(vm, 1, SRC_IOVA, 0x2000));
 	EXPECT_FALSE(reaches(&self->edu2, vm, SRC_IOVA));
+}
+
+/* Memory is pinned and charged once, however many devices have it mapped. */
+TEST_F(two, pinned_once)
+{
+	const long pages = RAM_SIZE / 0x1000, pinned = pinned_pages();
+	struct vm *vm = &self->vm;
+
+	EXPECT_EQ(pages, locked_pages());
+	ASSERT_EQ(0, edu_add_endpoint(&self->edu2, vm, EP2));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_STATUS(OK, attach(vm, 2, EP2, 0));
+	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, RAM_SIZE, 0, RW));
+	EXPECT_STATUS(OK, map(vm, 1, 2 * SRC_IOVA, RAM_SIZE, 0, RW));
+	EXPECT_STATUS(OK, map(vm, 2, SRC_IOVA, RAM_SIZE, 0, RW));
+	EXPECT_EQ(pages, locked_pages());
+	EXPECT_EQ(pinned, pinned_pages());
 }
 
 TEST_F(two, two_domains)
