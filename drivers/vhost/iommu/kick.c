@@ -44,8 +44,11 @@ static void handle_kick(struct callback_head *work)
 	/* Of one that was not queued because of us, the ring tells. */
 	smp_mb__after_atomic();
 
-	/* Whoever has the lock may have looked at the ring already. */
-	if (mutex_trylock(&vi->lock)) {
+	/*
+	 * A thread that exits runs what it has left without an address space, or in
+	 * somebody else's. Whoever has the lock may have looked at the ring already.
+	 */
+	if (current->mm == vi->mm && mutex_trylock(&vi->lock)) {
 		more = serve(vi);
 		mutex_unlock(&vi->lock);
 	}
