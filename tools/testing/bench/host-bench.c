@@ -9,15 +9,22 @@
  *	host-bench type1	the same by the ioctls of vfio_iommu_type1
  *	host-bench live		MAP and UNMAP with few and with many live mappings,
  *				and the memory that these take
+ *	host-bench tables	INVALIDATE of 1, 512 and 262144 pages of a table that
+ *				is shadowed: all new, unchanged, all gone
  *	host-bench idle		processor time of instances that have nothing to do
  *
  * An edu device has to be bound to vfio-pci, its address in the environment as
  * EDU=0000:00:05.0.
  */
+#include <linux/vhost_iommu.h>
+#include <linux/virtio_iommu_tables.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
 
+static __u32 config_flags;
+
+#define CONFIG_FLAGS	config_flags
 #define RING_NUM	256
 #include "edu_vm.h"
 
@@ -38,6 +45,12 @@
 #define FEW		1
 #define MANY		1000
 #define IDLE_SECONDS	30
+
+/* Page tables of a gibibyte from IOVA on: 512 of the last level. */
+#define ROOT		0x180000UL
+#define L3		0x181000UL
+#define L2		0x182000UL
+#define L1		0x200000UL
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
@@ -284,6 +297,89 @@ static void bench_live(void)
 	       ((MANY - FEW) * BLOCK));
 }
 
+static void set(struct vm *vm, __u64 table, unsigned int index, __u64 entry)
+{
+	((volatile __u64 *)(vm->ram + table))[index] = entry;
+}
+
+static void make_tables(struct vm *vm)
+{
+	const __u64 rw = VIRTIO_IOMMU_X86_64_PRESENT | VIRTIO_IOMMU_X86_64_WRITE;
+	unsigned int i;
+
+	set(vm, ROOT, 0, L3 | rw);
+	set(vm, L3, IOVA >> 30, L2 | rw);
+	for (i = 0; i < 512; i++)
+		set(vm, L2, i, (L1 + i * PAGE) | rw);
+}
+
+/* The tables of the last level are consecutive. */
+static void set_leaves(struct vm *vm, unsigned int nr, __u64 flags)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		set(vm, L1, i, flags ? (0x100000 + i % 128 * PAGE) | flags : 0);
+}
+
+/* Microseconds of an INVALIDATE of @nr pages. */
+static double time_invalidate(struct vm *vm, unsigned int nr)
+{
+	const struct virtio_iommu_req_invalidate req = {
+		.head.type = VIRTIO_IOMMU_T_INVALIDATE,
+		.inv_gran = VIRTIO_IOMMU_INVAL_G_VA,
+		.inv_type = VIRTIO_IOMMU_INV_T_IOTLB,
+		.domain = DOMAIN, .virt_start = IOVA, .nr_pages = nr,
+		.granule = 12,
+	};
+	double start;
+
+	put_request(vm, 0, &req, offsetof(typeof(req), tail));
+	start = now();
+	run_batch(vm, 1, VIRTIO_IOMMU_S_OK);
+	return (now() - start) * 1e6;
+}
+
+static void bench_invalidate(struct vm *vm, unsigned int nr)
+{
+	double added = 0, same = 0, gone = 0, end = now() + SECONDS;
+	unsigned int n = 0;
+
+	do {
+		set_leaves(vm, nr, VIRTIO_IOMMU_X86_64_PRESENT |
+				   VIRTIO_IOMMU_X86_64_WRITE);
+		added += time_invalidate(vm, nr);
+		same += time_invalidate(vm, nr);
+		set_leaves(vm, nr, 0);
+		gone += time_invalidate(vm, nr);
+		n++;
+	} while (now() < end);
+	printf("added_%u %.1f\nsame_%u %.1f\ngone_%u %.1f\n", nr, added / n, nr,
+	       same / n, nr, gone / n);
+}
+
+static void bench_tables(void)
+{
+	struct virtio_iommu_req_attach_pgt_x86_64 req = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH_TABLE,
+		.domain = DOMAIN, .endpoint = EP, .pgd = ROOT,
+		.format = VIRTIO_IOMMU_FORMAT_PGTF_X86_64,
+	};
+	struct edu edu;
+	struct vm vm;
+
+	config_flags = VHOST_IOMMU_CONFIG_PAGE_TABLES;
+	if (edu_create(&edu, &vm, EP))
+		die("setup");
+	make_tables(&vm);
+	if (request(&vm, &req, offsetof(typeof(req), tail)))
+		die("attach");
+	prepare(&vm);
+	bench_invalidate(&vm, 1);
+	bench_invalidate(&vm, 512);
+	bench_invalidate(&vm, 262144);
+}
+
 static double cpu_ms(void)
 {
 	struct rusage u;
@@ -326,6 +422,8 @@ int main(int argc, char **argv)
 		bench_type1();
 	else if (!strcmp(what, "live"))
 		bench_live();
+	else if (!strcmp(what, "tables"))
+		bench_tables();
 	else if (!strcmp(what, "idle"))
 		bench_idle();
 	else

@@ -29,6 +29,13 @@ map()
 			       END { if (n == 2) print sum }'
 }
 
+# map_part PART: microseconds of one dma_map, or of one dma_unmap, of a page.
+map_part()
+{
+	dma_map_benchmark -t 1 -s "${SECONDS_EACH:-1}" -g 1 |
+		awk -F '[: ]' -v part="^average $1 " '$0 ~ part { print $4 }'
+}
+
 # read_disk OPTION...: microseconds an access takes.
 read_disk()
 {
@@ -44,6 +51,8 @@ figure()
 	map_1)		map 1 1 ;;
 	map_16)		map 1 16 ;;
 	map_256)	map 1 256 ;;
+	map_alone)	map_part map ;;
+	unmap_alone)	map_part unmap ;;
 	map_4threads)	map 4 1 | awk '{ print $1 / 4 }' ;;
 	read_4k)	read_disk --rw=read --bs=4k --ioengine=psync ;;
 	read_128k)	read_disk --rw=read --bs=128k --ioengine=psync ;;

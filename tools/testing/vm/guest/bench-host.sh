@@ -18,14 +18,14 @@ guest_column()
 {
 	local order=order strict=1 own=map_1
 
-	guest_smp=1
+	guest_smp=1 guest_extra='' assigned="$nvme $edu"
 	GUEST_IOMMU=virtio-iommu-pci,vhost=on
 	echo "$POLL_US" > $poll
 	case $1 in
 	none)		GUEST_IOMMU=
 			own=map_1,read_4k,read_128k,read_queue ;;
 	qemu)		GUEST_IOMMU=virtio-iommu-pci order=intree
-			own=map_1,read_4k,read_128k ;;
+			own=map_1,map_256,read_4k,read_128k ;;
 	intel)		GUEST_IOMMU=intel-iommu,caching-mode=on,intremap=off
 			own=map_1,map_256 ;;
 	intree)		order=intree ;;
@@ -33,6 +33,13 @@ guest_column()
 	nopoll)		echo 0 > $poll ;;
 	lazy)		strict=0 own=map_1,read_4k ;;
 	threads)	guest_smp=2 own=map_1,map_4threads ;;
+	tables)		own=map_1,map_256,read_4k ;;
+	emulated*)	own=map_alone,unmap_alone assigned=$nvme
+			guest_extra="-device edu" ;;
+	esac
+	case $1 in *tables)
+		order=tables
+		GUEST_IOMMU=$GUEST_IOMMU,x-page-tables=on ;;
 	esac
 	GUEST_APPEND="intel_iommu=on iommu.strict=$strict ORDER=$order"
 	GUEST_APPEND="$GUEST_APPEND FIGURES=${GUEST_FIGURES:-$own}"
@@ -57,9 +64,11 @@ guest_figures()
 	guest_column "$1"
 	fact column "$1"
 	for try in 1 2; do
-		guest_start "$nvme" "$edu"
+		# shellcheck disable=SC2086
+		guest_start $assigned
 		if guest_follow 120; then
 			note "$1: $(requests_and_kicks)"
+			request_figures "$1"
 			guest_kill
 			return
 		fi
@@ -67,6 +76,20 @@ guest_figures()
 		guest_kill
 	done
 	fail "$1: the guest reaches its end" "see the console"
+}
+
+# What the kernel was asked for, of a guest whose device is emulated.
+request_figures()
+{
+	local name
+
+	case $1 in emulated*) ;; *) return ;; esac
+	for name in map unmap invalidate; do
+		fact "requests_$name" "$(sed -n "s/^requests_$name //p" \
+			/sys/kernel/debug/vhost_iommu/*/stats)"
+	done
+	fact kicks "$(sed -n "s/^kicks //p" \
+		/sys/kernel/debug/vhost_iommu/*/stats)"
 }
 
 # host_figures COLUMN NAME...
