@@ -84,8 +84,8 @@ enum vhost_iommu_work {
  * @poll_us: how long the worker looks for a next request at the most, in
  *	microseconds; @lock
  * @poll_skip: notifications until it does so again; @lock
- * @poll_backoff: how many it will be when it has looked in vain, less one and halved:
- *	grows when it has, shrinks with each request that it found; @lock
+ * @poll_backoff: what @poll_skip was set to: doubled and more when the worker has
+ *	looked in vain, halved whenever it has found a request; @lock
  * @poll_since: since when it has found nothing, by local_clock(), or 0; only the worker
  * @file: the open file. @kick_work has a reference while it is queued
  * @kick_work: handles requests in a thread that notifies

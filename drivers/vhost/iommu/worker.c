@@ -15,7 +15,7 @@
 /* How often to look for requests until others get a chance. */
 #define LOOKS		16
 /* How many notifications to let pass, at the most, until polling is tried again. */
-#define POLL_BACKOFF_MAX	63U
+#define POLL_BACKOFF_MAX	255U
 
 static unsigned int poll_us = 200;
 module_param(poll_us, uint, 0644);
@@ -104,8 +104,7 @@ static void serve_requests(struct vhost_iommu *vi)
 			n = vhost_iommu_handle_requests(vi);
 			if (n < 0)
 				return;
-			if (vi->poll_backoff)
-				vi->poll_backoff--;
+			vi->poll_backoff /= 2;
 			vi->poll_since = 0;
 			look += n;
 		} else if (!polled_enough(vi)) {
