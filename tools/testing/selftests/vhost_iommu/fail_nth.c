@@ -191,7 +191,7 @@ TEST_F(fail, requests)
 	ASSERT_EQ(0, add_emulated(vm, EP));
 	ASSERT_EQ(0, vm_set_poll(vm, 0));
 	ASSERT_EQ(0, vm_run(vm, 1));
-	ASSERT_TRUE(vm_settle(vm));
+	ASSERT_TRUE(worker_becomes('S'));
 	FAIL_EACH(me, attach(vm, 1, EP, 0), detach(vm, 1, EP),
 		  has(vm, 1, 0, 0));
 	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
@@ -253,7 +253,7 @@ TEST_F(edu, hardware)
 	me = fail_nth_of(getpid());
 	ASSERT_LE(0, me);
 	ASSERT_EQ(0, vm_set_poll(vm, 0));
-	ASSERT_TRUE(vm_settle(vm));
+	ASSERT_TRUE(worker_becomes('S'));
 	/* Where it was: in bypass. */
 	FAIL_EACH(me, attach(vm, 1, EP, 0), detach(vm, 1, EP),
 		  has(vm, 1, 0, 0) && bypass_works());
@@ -303,7 +303,7 @@ FIXTURE_SETUP(tables)
 	self->me = fail_nth_of(getpid());
 	ASSERT_LE(0, self->me);
 	ASSERT_EQ(0, vm_set_poll(vm, 0));
-	ASSERT_TRUE(vm_settle(vm));
+	ASSERT_TRUE(worker_becomes('S'));
 }
 
 FIXTURE_TEARDOWN(tables)

@@ -468,15 +468,12 @@ TEST_F(edu_pasid, stopped)
 	};
 	unsigned long limit = set_limit(30000);
 	struct vm *vm = &self->vm;
-	unsigned int i;
 
 	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP, PASIDS));
 	fill(vm, SPARE, SPARE | P | W);
 	set(vm, PASIDS2, 0, SPARE | VALID);
 	request_leave(vm, &req, offsetof(typeof(req), tail));
-	for (i = 0; i < 10000 && !worker_runs(); i++)
-		usleep(100);
-	EXPECT_GT(10000, i);
+	EXPECT_TRUE(worker_becomes('R'));
 	EXPECT_EQ(0, vm_run(vm, 0));
 	EXPECT_TRUE(first_only());
 	EXPECT_EQ(2, get_stats(vm).mappings);

@@ -94,8 +94,8 @@ static inline int worker_tid(void)
 	return tid;
 }
 
-/* Is the worker running, or would it if it had a CPU? */
-static inline bool worker_runs(void)
+/* R if the worker runs, or would if it had a CPU; S if it has nothing to do. */
+static inline char worker_state(void)
 {
 	char path[64], state = 0;
 	FILE *f;
@@ -106,7 +106,20 @@ static inline bool worker_runs(void)
 		state = 0;
 	if (f)
 		fclose(f);
-	return state == 'R';
+	return state;
+}
+
+/* Wait for the worker to be in a state. */
+static inline bool worker_becomes(char state)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < 10000; tries++) {
+		if (worker_state() == state)
+			return true;
+		usleep(100);
+	}
+	return false;
 }
 
 #endif /* SYS_H */

@@ -590,13 +590,10 @@ TEST_F(edu_table, stopped)
 	};
 	unsigned long limit = set_limit(30000);
 	struct vm *vm = &self->vm;
-	unsigned int i;
 
 	make_hostile(vm, MAZE);
 	request_leave(vm, &req, offsetof(typeof(req), tail));
-	for (i = 0; i < 10000 && !worker_runs(); i++)
-		usleep(100);
-	EXPECT_GT(10000, i);
+	EXPECT_TRUE(worker_becomes('R'));
 	EXPECT_EQ(0, vm_run(vm, 0));
 	EXPECT_EQ(0, get_stats(vm).mappings);
 	set_limit(limit);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "sys.h"
 #include "test.h"
 
 TEST_F(vm, regions_that_do_not_fit)
@@ -94,7 +95,8 @@ TEST_F(vm, kick)
 	ASSERT_EQ(0, add_emulated(&self->vm, EP));
 	ASSERT_EQ(0, vm_set_poll(&self->vm, 0));
 	ASSERT_EQ(0, vm_run(&self->vm, 1));
-	ASSERT_TRUE(vm_settle(&self->vm));
+	ASSERT_TRUE(worker_becomes('S'));
+	EXPECT_STATUS(OK, attach(&self->vm, 1, EP, 0));
 	for (i = 0; i < 100; i++) {
 		ring_add(r, 0);
 		ring_kick(r);

@@ -336,28 +336,6 @@ static inline unsigned int unmap(struct vm *vm, __u32 domain, __u64 start,
 			  .virt_end = start + size - 1);
 }
 
-/* Have the worker sleep: then a request is done when the notification returns. */
-static inline bool vm_settle(struct vm *vm)
-{
-	const struct virtio_iommu_req_detach req = {
-		.head.type = VIRTIO_IOMMU_T_DETACH, .endpoint = 0xffff,
-	};
-	unsigned int tries;
-	bool done;
-
-	for (tries = 0; tries < 1000; tries++) {
-		request_send(vm, &req, offsetof(struct virtio_iommu_req_detach, tail),
-			     sizeof(struct virtio_iommu_req_tail));
-		done = ring_has_used(&vm->request);
-		if (ring_wait(&vm->request) < 0)
-			return false;
-		if (done)
-			return true;
-		usleep(1000);
-	}
-	return false;
-}
-
 static inline int add_emulated(struct vm *vm, __u32 id)
 {
 	struct vhost_iommu_endpoint ep = {
