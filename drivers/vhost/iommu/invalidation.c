@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Invalidations for devices that the VMM emulates: it keeps translations (a device
- * IOTLB) and has to forget them before the guest learns that they are gone. The
- * worker does not publish used entries, nor take further requests, while a record
- * is not acknowledged. It holds nothing meanwhile: the acknowledgment wakes it.
+ * IOTLB) and has to forget them before the guest learns that they are gone. No used
+ * entries are published, and no further requests taken, while a record is not
+ * acknowledged. Nobody holds anything meanwhile: the acknowledgment wakes the worker.
  *
  * Memory is bounded: when the ring of records is full, one record stands for all.
  */

@@ -174,8 +174,8 @@ static int replace(struct vhost_iommu_domain *domain, u64 pasids, u64 root)
  * vhost_iommu_flush() before the guest learns of it.
  *
  * Return: 0; -ENOMEM; -ENOSPC if the limits do not allow it; -EINTR; or an error of
- * the IOMMU driver. All endpoints have what they had then. To have nothing from now on
- * does not fail.
+ * the IOMMU driver. All endpoints have what they had then, except that a group is
+ * blocked if it cannot even be put back. To have nothing from now on does not fail.
  */
 int vhost_iommu_pasids_reread(struct vhost_iommu_domain *domain)
 {
@@ -219,7 +219,7 @@ u8 vhost_iommu_pasids_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 	if (ep && ep->domain == domain && domain->pasids != pasids)
 		return vhost_iommu_status(replace(domain, pasids, root));
 	/* Emulated endpoints have had the entry as it is now. */
-	if (list_empty(&domain->hwdoms))
+	if (domain->pasids == pasids && list_empty(&domain->hwdoms))
 		domain->root = root;
 	return vhost_iommu_domain_attach(vi, id, endpoint, false, root, pasids);
 }

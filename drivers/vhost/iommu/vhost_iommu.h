@@ -70,7 +70,7 @@ enum vhost_iommu_work {
 
 /**
  * struct vhost_iommu - an instance
- * @lock: see above; held by every ioctl and by the worker for a batch
+ * @lock: see above; held by every ioctl, and by who handles requests for a batch
  * @list: entry in the registry; vhost_iommu_registry
  * @mm: the owner's address space, NULL before VHOST_SET_OWNER; @lock
  * @claims: VHOST_IOMMU_CLAIM_CONTAINERS was called; vhost_iommu_registry

@@ -87,9 +87,9 @@ bool vhost_iommu_poll_pays(struct vhost_iommu *vi)
 
 /*
  * Handle what there is. A guest that has just sent a request is likely to send
- * another, and both of its ways to us, the notification and our waking up, cost more than
- * the request: so look again for a while before asking to be notified. Ioctls, signals
- * and other work wait for LOOKS looks, or a batch, at the most.
+ * another, and to notify costs it more than the request: so look again for a while
+ * before asking to be notified. Ioctls, signals and other work wait for LOOKS looks, or
+ * a batch, at the most.
  */
 static void serve_requests(struct vhost_iommu *vi)
 {
