@@ -126,7 +126,7 @@ unsigned long vhost_iommu_s2_pgsizes(struct vhost_iommu_s2 *s2)
 	return sizes;
 }
 
-/* Charge pages to the VMM's RLIMIT_MEMLOCK. */
+/* Charge pages that are pinned to the VMM's RLIMIT_MEMLOCK. */
 static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
 {
 	int ret;
@@ -137,6 +137,9 @@ static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
 	ret = __account_locked_vm(s2->mm, npages, inc, current,
 				  inc && capable(CAP_IPC_LOCK));
 	mmap_write_unlock(s2->mm);
+	if (!ret)
+		WRITE_ONCE(s2->pinned, inc ? s2->pinned + npages :
+					     s2->pinned - npages);
 	return ret;
 }
 

@@ -46,6 +46,7 @@ struct vhost_iommu_s2_range {
  * @kref: the container has one reference, and every instance that uses it
  * @list: entry in the registry; vhost_iommu_registry
  * @mm: of the VMM; constant
+ * @pinned: pages that are pinned; written under @lock
  * @lock: see vhost_iommu.h; protects all that follows
  * @ranges: struct vhost_iommu_s2_range by guest-physical address
  * @avail: how many more ranges there may be
@@ -59,6 +60,7 @@ struct vhost_iommu_s2 {
 	struct kref		kref;
 	struct list_head	list;
 	struct mm_struct	*mm;
+	unsigned long		pinned;
 
 	struct rw_semaphore	lock;
 	struct rb_root_cached	ranges;

@@ -10,6 +10,7 @@
 
 #include "domain.h"
 #include "endpoint.h"
+#include "stage2.h"
 #include "vhost_iommu.h"
 
 static struct dentry *debugfs_root;
@@ -29,6 +30,7 @@ void vhost_iommu_read_stats(struct vhost_iommu *vi,
 	stats->endpoints = vi->nr_endpoints;
 	stats->domains = vi->nr_domains;
 	stats->mappings = vi->nr_mappings;
+	stats->pinned = vi->s2 ? READ_ONCE(vi->s2->pinned) : 0;
 
 	spin_lock_irq(&vi->fault_lock);
 	stats->faults_dropped = vi->nr_faults_dropped;
@@ -62,6 +64,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "invalidations %llu\n", s.invalidations);
 	seq_printf(m, "requests_attach_table %llu\n", s.attach_table);
 	seq_printf(m, "requests_invalidate %llu\n", s.invalidate);
+	seq_printf(m, "pinned %llu\n", s.pinned);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

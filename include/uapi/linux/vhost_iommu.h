@@ -119,7 +119,8 @@ struct vhost_iommu_config {
  * goes on. An event queue that has no addresses is left out: faults are dropped
  * and counted.
  *
- * Errors: EINVAL if VIRTIO_F_VERSION_1 was not accepted, or a queue has no ring,
+ * Errors: EINVAL if VIRTIO_F_VERSION_1 was not accepted, a feature was that the
+ * configuration, changed since, does not offer any more, or a queue has no ring,
  * size or kick; EBUSY if a VHOST_IOMMU_SET_STATE is not complete; EFAULT if a ring
  * is not accessible; ENOMEM.
  */
@@ -298,16 +299,18 @@ struct vhost_iommu_fault {
  * @failed: requests of all types that got a status other than OK
  * @malformed: buffers returned with a used length of 0: too short, or of an unknown
  *	type
- * @kicks: times the guest's notification woke the worker
+ * @kicks: times the guest's notification came
  * @signals: interrupts raised
  * @faults: faults written to the event queue
  * @faults_dropped: faults for which there was no buffer
  * @endpoints: endpoints now
  * @domains: domains now
- * @mappings: mappings now
+ * @mappings: mappings now. Each leaf counts of a page table that a VFIO endpoint uses
  * @invalidations: records queued for VHOST_IOMMU_GET_INVALIDATIONS
  * @attach_table: ATTACH_TABLE requests
  * @invalidate: INVALIDATE requests
+ * @pinned: host pages that stage 2 has pinned now: those of the container, so the same
+ *	for all instances that use it; 0 before the first VFIO endpoint
  */
 struct vhost_iommu_stats {
 	__u32 size;
@@ -329,6 +332,7 @@ struct vhost_iommu_stats {
 	__aligned_u64 invalidations;
 	__aligned_u64 attach_table;
 	__aligned_u64 invalidate;
+	__aligned_u64 pinned;
 };
 
 /**

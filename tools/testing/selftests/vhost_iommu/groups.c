@@ -78,6 +78,9 @@ TEST_F(two, pinned_once)
 	EXPECT_STATUS(OK, map(vm, 2, SRC_IOVA, RAM_SIZE, 0, RW));
 	EXPECT_EQ(pages, locked_pages());
 	EXPECT_EQ(pinned, pinned_pages());
+	EXPECT_EQ(pages, get_stats(vm).pinned);
+	EXPECT_EQ(RAM_SIZE, s2_unmap(&self->edu, 0, RAM_SIZE, 0));
+	EXPECT_EQ(0, get_stats(vm).pinned);
 }
 
 TEST_F(two, two_domains)
