@@ -22,6 +22,22 @@
 #include "vhost_iommu.h"
 
 /**
+ * vhost_iommu_pasid_entry_root() - the page table that an entry leads to
+ * @entry: the entry, in host byte order
+ *
+ * Return: guest-physical address of the topmost table, or VHOST_IOMMU_NO_TABLE if the
+ * entry is not valid.
+ */
+u64 vhost_iommu_pasid_entry_root(u64 entry)
+{
+	if (!(entry & VIRTIO_IOMMU_PASIDTF_VALID) ||
+	    (entry & ~(VIRTIO_IOMMU_PASIDTF_VALID |
+		       VIRTIO_IOMMU_PASIDTF_ADDR_MASK)))
+		return VHOST_IOMMU_NO_TABLE;
+	return entry & VIRTIO_IOMMU_PASIDTF_ADDR_MASK;
+}
+
+/**
  * vhost_iommu_pasid_root() - the page table for requests without a PASID
  * @vi: the instance
  * @pasids: guest-physical address of the PASID table
@@ -31,17 +47,11 @@
  */
 u64 vhost_iommu_pasid_root(struct vhost_iommu *vi, u64 pasids)
 {
-	__le64 raw;
-	u64 entry;
+	__le64 entry;
 
-	if (vhost_iommu_mem_read(vi->mem, pasids, &raw, sizeof(raw)))
+	if (vhost_iommu_mem_read(vi->mem, pasids, &entry, sizeof(entry)))
 		return VHOST_IOMMU_NO_TABLE;
-	entry = le64_to_cpu(raw);
-	if (!(entry & VIRTIO_IOMMU_PASIDTF_VALID) ||
-	    (entry & ~(VIRTIO_IOMMU_PASIDTF_VALID |
-		       VIRTIO_IOMMU_PASIDTF_ADDR_MASK)))
-		return VHOST_IOMMU_NO_TABLE;
-	return entry & VIRTIO_IOMMU_PASIDTF_ADDR_MASK;
+	return vhost_iommu_pasid_entry_root(le64_to_cpu(entry));
 }
 
 static struct vhost_iommu_hwdom *find_hwdom(struct vhost_iommu_domain *domain,

@@ -7,6 +7,7 @@
 struct vhost_iommu;
 struct vhost_iommu_domain;
 
+u64 vhost_iommu_pasid_entry_root(u64 entry);
 u64 vhost_iommu_pasid_root(struct vhost_iommu *vi, u64 pasids);
 u8 vhost_iommu_pasids_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 			     u64 pasids);

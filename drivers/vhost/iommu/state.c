@@ -11,9 +11,11 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/virtio_iommu_tables.h>
 
 #include "domain.h"
 #include "endpoint.h"
+#include "pasid.h"
 #include "vhost_iommu.h"
 
 /**
@@ -48,6 +50,9 @@ static bool next_mapping(struct vhost_iommu *vi, struct vhost_iommu_record *r,
 	xa_for_each_start(&vi->domains, i, domain, id) {
 		struct vhost_iommu_mapping *m;
 
+		/* What follows from a table is found in it again. */
+		if (vhost_iommu_domain_has_table(domain))
+			continue;
 		m = vhost_iommu_mapping_find(&domain->mappings,
 					     i == id ? start : 0, U64_MAX);
 		if (!m)
@@ -77,6 +82,22 @@ static bool next_after_mapping(struct vhost_iommu *vi,
 	return next_fault(vi, r, 0);
 }
 
+static void encode_tables(const struct vhost_iommu_domain *domain,
+			  struct vhost_iommu_record *r)
+{
+	if (!vhost_iommu_domain_has_table(domain))
+		return;
+	if (!vhost_iommu_domain_has_pasids(domain)) {
+		r->endpoint.format = VIRTIO_IOMMU_FORMAT_PGTF_X86_64;
+		r->endpoint.table = domain->root;
+		return;
+	}
+	r->endpoint.format = VIRTIO_IOMMU_FORMAT_PASIDTF;
+	r->endpoint.table = domain->pasids;
+	if (domain->root != VHOST_IOMMU_NO_TABLE)
+		r->endpoint.entry = domain->root | VIRTIO_IOMMU_PASIDTF_VALID;
+}
+
 static bool next_endpoint(struct vhost_iommu *vi, struct vhost_iommu_record *r,
 			  unsigned long id)
 {
@@ -92,6 +113,7 @@ static bool next_endpoint(struct vhost_iommu *vi, struct vhost_iommu_record *r,
 			.endpoint.flags = ep->domain->bypass ?
 					  VIRTIO_IOMMU_ATTACH_F_BYPASS : 0,
 		};
+		encode_tables(ep->domain, r);
 		return true;
 	}
 	return next_mapping(vi, r, 0, 0);
@@ -138,9 +160,6 @@ int vhost_iommu_get_state(struct vhost_iommu *vi, struct vhost_iommu_state *arg)
 
 	if (vi->running || vi->restore)
 		return -EBUSY;
-	/* A table is the guest's memory, but where it is would have to be told. */
-	if (vi->config.flags & VHOST_IOMMU_CONFIG_PAGE_TABLES)
-		return -EOPNOTSUPP;
 	if (r.type > VHOST_IOMMU_RECORD_END)
 		return -EINVAL;
 
@@ -188,17 +207,73 @@ static int set_header(struct vhost_iommu *vi, const struct vhost_iommu_record *r
 	return 0;
 }
 
+/* The table, or the two, of a record of an endpoint that has one. */
+static int decode_tables(struct vhost_iommu *vi,
+			 const struct vhost_iommu_record *r, u64 *root,
+			 u64 *pasids)
+{
+	u64 table = r->endpoint.table, entry = r->endpoint.entry;
+
+	*root = VHOST_IOMMU_NO_TABLE;
+	*pasids = VHOST_IOMMU_NO_TABLE;
+	switch (r->endpoint.format) {
+	case VIRTIO_IOMMU_FORMAT_PGTF_X86_64:
+		if (entry)
+			return -EOPNOTSUPP;
+		*root = table;
+		break;
+	case VIRTIO_IOMMU_FORMAT_PASIDTF:
+		*pasids = table;
+		*root = vhost_iommu_pasid_entry_root(entry);
+		if (entry && *root == VHOST_IOMMU_NO_TABLE)
+			return -EINVAL;
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	if (!(vi->features & BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE)) ||
+	    r->endpoint.flags || (table & ~VIRTIO_IOMMU_X86_64_ADDR_MASK))
+		return -EINVAL;
+	return 0;
+}
+
+/* Return: VIRTIO_IOMMU_S_*. */
+static u8 attach_table(struct vhost_iommu *vi, const struct vhost_iommu_record *r,
+		       u64 root, u64 pasids)
+{
+	struct vhost_iommu_domain *domain = xa_load(&vi->domains,
+						    r->endpoint.domain);
+
+	/* A PASID table has one entry in use. */
+	if (domain && domain->root != root)
+		return VIRTIO_IOMMU_S_INVAL;
+	return vhost_iommu_domain_attach(vi, r->endpoint.domain, r->endpoint.id,
+					 false, root, pasids);
+}
+
 static int set_endpoint(struct vhost_iommu *vi,
 			const struct vhost_iommu_record *r)
 {
 	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, r->endpoint.id);
+	u64 root, pasids;
+	int ret = 0;
 	u8 status;
 
 	if (ep && ep->domain)
 		return -EINVAL;
+	if (r->endpoint.format)
+		ret = decode_tables(vi, r, &root, &pasids);
+	else if (r->endpoint.table || r->endpoint.entry)
+		ret = -EOPNOTSUPP;
+	if (ret)
+		return ret;
+
 	vhost_iommu_lock_s2(vi);
-	status = vhost_iommu_attach(vi, r->endpoint.domain, r->endpoint.id,
-				    r->endpoint.flags);
+	if (r->endpoint.format)
+		status = attach_table(vi, r, root, pasids);
+	else
+		status = vhost_iommu_attach(vi, r->endpoint.domain,
+					    r->endpoint.id, r->endpoint.flags);
 	vhost_iommu_unlock_s2(vi);
 	return to_errno(status);
 }

@@ -425,6 +425,9 @@ struct vhost_iommu_invalidations {
  * @endpoint.id: its number
  * @endpoint.domain: the number of the domain
  * @endpoint.flags: VIRTIO_IOMMU_ATTACH_F_*
+ * @endpoint.format: 0, or what kind of table the domain has: VIRTIO_IOMMU_FORMAT_*
+ * @endpoint.table: guest-physical address of that table
+ * @endpoint.entry: of a PASID table, entry 0 as it is in use; 0 if it is not valid
  * @mapping: a mapping of a domain
  * @mapping.domain: the number of the domain
  * @mapping.flags: VIRTIO_IOMMU_MAP_F_*
@@ -451,6 +454,9 @@ struct vhost_iommu_record {
 			__u32 id;
 			__u32 domain;
 			__u32 flags;
+			__u32 format;
+			__aligned_u64 table;
+			__aligned_u64 entry;
 		} endpoint;
 		struct {
 			__u32 domain;
@@ -492,11 +498,12 @@ struct vhost_iommu_state {
  * Takes and fills a struct vhost_iommu_state. Called again and again it hands out a
  * HEADER, the endpoints, the mappings, the faults and an END. Nothing changes.
  *
- * The positions in the rings are those of VHOST_GET_VRING_BASE; the used index is
- * in guest memory. Features and configuration are the VMM's to keep.
+ * The positions in the rings are those of VHOST_GET_VRING_BASE; the used index, and
+ * what page tables of the guest's own map, are in guest memory. Features and
+ * configuration are the VMM's to keep.
  *
  * Errors: EBUSY if the queues run or a SET_STATE is not complete; EINVAL if @after
- * has an unknown type; EOPNOTSUPP with VHOST_IOMMU_CONFIG_PAGE_TABLES.
+ * has an unknown type.
  */
 #define VHOST_IOMMU_GET_STATE		_IO(VHOST_IOMMU_TYPE, 0xac)
 
@@ -505,15 +512,17 @@ struct vhost_iommu_state {
  *
  * Takes a struct vhost_iommu_state: records in the order in which they were read,
  * in as many calls as one likes. Features, configuration and endpoints have to be
- * there before; memory of stage 2 may come later. Each record is checked as a
- * request of the guest is. With END the state is in effect; before that the queues
+ * there before, and guest memory with its contents (VHOST_SET_MEM_TABLE) if a VFIO
+ * endpoint has a table, which is read anew; memory of stage 2 may come later. Each
+ * record is checked as a request of the guest is, except that a table need not be
+ * memory any more. With END the state is in effect; before that the queues
  * cannot be started, and VHOST_IOMMU_RESET gives it up. If a call fails, all of
  * the state is given up and everything is as before the HEADER.
  *
  * Errors: EBUSY if the queues run, or for a HEADER if there are domains; EINVAL for
  * a record that is out of order or that no device could have; ENOENT for an unknown
- * endpoint; EOPNOTSUPP for an unknown version or type, or if something is not 0
- * that has to be; ENOMEM, also for too many mappings; EIO or another error of the
+ * endpoint; EOPNOTSUPP for an unknown version, type or format, or if something is
+ * not 0 that has to be; ENOMEM, also for too many mappings; EIO or another error of the
  * physical IOMMU.
  */
 #define VHOST_IOMMU_SET_STATE		_IO(VHOST_IOMMU_TYPE, 0xad)

@@ -265,19 +265,6 @@ TEST_F(table, notified)
 	EXPECT_EQ(4, ring_wait(&vm->request));
 }
 
-/* A state that would lack the tables is not read out. */
-TEST_F(table, no_state)
-{
-	struct vhost_iommu_record record;
-	struct vhost_iommu_state state = {
-		.size = sizeof(state), .nr = 1, .records = (uintptr_t)&record,
-	};
-
-	ASSERT_EQ(0, vm_run(&self->vm, 0));
-	EXPECT_ERRNO(EOPNOTSUPP,
-		     ioctl(self->vm.fd, VHOST_IOMMU_GET_STATE, &state));
-}
-
 FIXTURE(edu_table)
 {
 	struct vm vm;
