@@ -211,13 +211,14 @@ int vhost_iommu_pasids_reread(struct vhost_iommu_domain *domain)
  * @endpoint: number of the endpoint
  * @pasids: the PASID table. In the place of another one, if the endpoint is in the
  *	domain
+ * @entry: its entry 0, as it was read
  *
  * Return: as vhost_iommu_domain_attach().
  */
 u8 vhost_iommu_pasids_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
-			     u64 pasids)
+			     u64 pasids, u64 entry)
 {
-	u64 root = vhost_iommu_pasid_root(vi, pasids);
+	u64 root = vhost_iommu_pasid_entry_root(entry);
 	struct vhost_iommu_domain *domain = xa_load(&vi->domains, id);
 	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, endpoint);
 

@@ -57,7 +57,8 @@ static u8 attach_pasid_table(struct vhost_iommu *vi,
 	if (vhost_iommu_mem_read(vi->mem, pasids, &entry, sizeof(entry)))
 		return VIRTIO_IOMMU_S_FAULT;
 	return vhost_iommu_pasids_attach(vi, le32_to_cpu(req->domain),
-					 le32_to_cpu(req->endpoint), pasids);
+					 le32_to_cpu(req->endpoint), pasids,
+					 le64_to_cpu(entry));
 }
 
 /**
