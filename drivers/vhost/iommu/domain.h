@@ -62,7 +62,7 @@ struct vhost_iommu_domain {
  * @class: the class; constant
  * @domain: maps the mappings of @owner composed with stage 2; constant
  * @users: assigned endpoints of @class in @owner
- * @gather: ranges to flush from the IOTLB, when dirty
+ * @gather: ranges to flush from the IOTLB; @lock of the instance and s2.lock
  */
 struct vhost_iommu_hwdom {
 	struct list_head		owner_list;

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 #include <linux/vfio.h>
 
+#include "backend.h"
 #include "domain.h"
 #include "endpoint.h"
 #include "shadow.h"
@@ -128,34 +129,6 @@ static int refresh_s2(struct vhost_iommu *vi)
 	return 0;
 }
 
-static int bind_device(struct vhost_iommu_ep *ep, struct file *group_file,
-		       const char *name)
-{
-	unsigned long granule = ep->vi->config.page_size_mask &
-				-ep->vi->config.page_size_mask;
-	struct vhost_iommu_device *dev;
-	struct vhost_iommu_group *group;
-
-	dev = vhost_iommu_s2_find_device(ep->vi->s2, group_file, name);
-	if (!dev)
-		return -ENOENT;
-	if (dev->endpoint)
-		return -EEXIST;
-	group = dev->group;
-	if (group->owner && group->owner != ep->vi)
-		return -EBUSY;
-	if (!vhost_iommu_class_maps(group->class, granule))
-		return -ERANGE;
-
-	group->owner = ep->vi;
-	dev->endpoint = ep;
-	ep->device = dev;
-	vhost_iommu_ep_watch(ep, dev->vdev->dev);
-	ep->group = group;
-	list_add_tail(&ep->group_list, &group->endpoints);
-	return 0;
-}
-
 /**
  * vhost_iommu_ep_forget_device() - a VFIO device is closed, or its endpoint removed
  * @dev: the device
@@ -171,16 +144,33 @@ void vhost_iommu_ep_forget_device(struct vhost_iommu_device *dev)
 	dev->endpoint = NULL;
 }
 
-/* Undo bind_device(). */
-static void unbind_device(struct vhost_iommu_ep *ep)
+/* Find the VFIO device, and be one of the endpoints of its group. */
+static int bind_device(struct vhost_iommu_ep *ep,
+		       const struct vhost_iommu_endpoint *arg,
+		       struct file *file, const char *name)
 {
-	if (ep->device)
-		vhost_iommu_ep_forget_device(ep->device);
-	if (!ep->group)
-		return;
+	int ret;
+
+	ret = ep->vi->s2->backend->bind(ep, arg, file, name);
+	if (ret)
+		return ret;
+	ep->group->owner = ep->vi;
+	list_add_tail(&ep->group_list, &ep->group->endpoints);
+	return 0;
+}
+
+/* Undo bind_device(), but that the device is kept. */
+static void leave_group(struct vhost_iommu_ep *ep)
+{
 	list_del_init(&ep->group_list);
 	if (list_empty(&ep->group->endpoints))
 		ep->group->owner = NULL;
+}
+
+static void unbind_device(struct vhost_iommu_ep *ep)
+{
+	if (ep->device)
+		ep->vi->s2->backend->unbind(ep);
 	ep->group = NULL;
 }
 
@@ -197,13 +187,15 @@ static int add_assigned(struct vhost_iommu_ep *ep,
 		return ret;
 
 	vhost_iommu_lock_s2(vi);
-	ret = bind_device(ep, group_file, name);
+	ret = bind_device(ep, arg, group_file, name);
 	if (ret)
 		goto out_unlock_s2;
 	ret = collect_regions(ep, vmm, arg->nr_regions) ?:
 	      vhost_iommu_group_update(ep->group);
-	if (ret)
+	if (ret) {
+		leave_group(ep);
 		unbind_device(ep);
+	}
 out_unlock_s2:
 	vhost_iommu_unlock_s2(vi);
 	return ret;
@@ -239,14 +231,16 @@ static void ep_free(struct vhost_iommu_ep *ep)
 
 static void ep_remove(struct vhost_iommu_ep *ep)
 {
-	struct vhost_iommu_group *group = ep->group;
 	struct vhost_iommu *vi = ep->vi;
 
 	vhost_iommu_detach_ep(ep);
+	if (ep->group) {
+		leave_group(ep);
+		/* It was behind the virtual IOMMU, and does not fall back to bypass. */
+		if (!ep->group->owner)
+			vhost_iommu_group_block(ep->group);
+	}
 	unbind_device(ep);
-	/* A group that was behind the virtual IOMMU does not fall back to bypass. */
-	if (group && !group->owner)
-		vhost_iommu_group_block(group);
 	vhost_iommu_invalidate(ep, 0, U64_MAX);
 	xa_erase(&vi->endpoints, ep->id);
 	vi->nr_endpoints--;

@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include "backend.h"
 #include "domain.h"
 #include "endpoint.h"
 #include "stage2.h"
@@ -138,20 +139,18 @@ int vhost_iommu_group_add_aperture(const struct vhost_iommu_group *group,
 				   const struct vhost_iommu_config *config,
 				   struct vhost_iommu_regions *regions)
 {
-	const struct iommu_domain_geometry *geo = &group->class->domain->geometry;
+	const struct vhost_iommu_class *class = group->class;
+	u64 start, last;
 	int ret = 0;
 
-	if (!geo->force_aperture)
-		return 0;
-	if (geo->aperture_start > config->input_start)
+	class->s2->backend->aperture(class, &start, &last);
+	if (start > config->input_start)
 		ret = vhost_iommu_regions_add(regions, config->input_start,
-					      min_t(u64, geo->aperture_start - 1,
-						    config->input_end),
+					      min(start - 1, config->input_end),
 					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
-	if (!ret && geo->aperture_end < config->input_end)
+	if (!ret && last < config->input_end)
 		ret = vhost_iommu_regions_add(regions,
-					      max_t(u64, geo->aperture_end + 1,
-						    config->input_start),
+					      max(last + 1, config->input_start),
 					      config->input_end,
 					      VIRTIO_IOMMU_RESV_MEM_T_RESERVED);
 	return ret;
@@ -420,25 +419,28 @@ void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
 		free_class(s2, class);
 }
 
-/* Where a group belongs; NULL for nowhere, also while it is moved (domain.c). */
-static struct iommu_domain *group_target(struct vhost_iommu_group *group)
+/*
+ * Where a group belongs: nowhere, also while it is moved (domain.c); or to a hardware
+ * domain, or stage 2 if that is NULL.
+ */
+static bool group_reaches(struct vhost_iommu_group *group,
+			  const struct vhost_iommu_hwdom **hw)
 {
 	struct vhost_iommu_ep *ep, *first = NULL;
 
+	*hw = NULL;
 	list_for_each_entry(ep, &group->endpoints, group_list) {
 		if (!ep->domain)
 			continue;
 		if (first && ep->domain != first->domain)
-			return NULL;
+			return false;
 		first = ep;
 	}
-	if (first)
-		return first->hwdom ? first->hwdom->domain :
-				      group->class->domain;
-
-	if (group->owner && group->owner->config.bypass)
-		return group->class->domain;
-	return NULL;
+	if (first) {
+		*hw = first->hwdom;
+		return true;
+	}
+	return group->owner && group->owner->config.bypass;
 }
 
 /**
@@ -446,34 +448,22 @@ static struct iommu_domain *group_target(struct vhost_iommu_group *group)
  * @group: the group
  *
  * Called when the domain of an endpoint or the configuration has changed, under the
- * lock of the instance too. IOMMU domains are not replaced atomically: the group is
- * blocked in between.
+ * lock of the instance too.
  *
  * Return: 0, or an error of the IOMMU driver: the group is where it was then, or
  * blocked if even that fails.
  */
 int vhost_iommu_group_update(struct vhost_iommu_group *group)
 {
-	struct iommu_domain *target = group_target(group);
-	struct iommu_domain *old = group->attached;
-	int ret;
+	const struct vhost_iommu_backend *backend = group->class->s2->backend;
+	const struct vhost_iommu_hwdom *hw;
 
 	lockdep_assert_held_write(&group->class->s2->lock);
 
-	if (target == old)
-		return 0;
-	if (old)
-		iommu_detach_group(old, group->iommu_group);
-	group->attached = NULL;
-	if (!target)
-		return 0;
-
-	ret = iommu_attach_group(target, group->iommu_group);
-	if (!ret)
-		group->attached = target;
-	else if (old && !iommu_attach_group(old, group->iommu_group))
-		group->attached = old;
-	return ret;
+	if (group_reaches(group, &hw))
+		return backend->attach(group, hw);
+	backend->block(group);
+	return 0;
 }
 
 /**
@@ -484,7 +474,5 @@ void vhost_iommu_group_block(struct vhost_iommu_group *group)
 {
 	lockdep_assert_held_write(&group->class->s2->lock);
 
-	if (group->attached)
-		iommu_detach_group(group->attached, group->iommu_group);
-	group->attached = NULL;
+	group->class->s2->backend->block(group);
 }

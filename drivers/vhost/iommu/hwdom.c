@@ -13,12 +13,18 @@
  * before any of the requests is marked used.
  */
 #include <linux/iommu.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "backend.h"
 #include "domain.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
+
+static const struct vhost_iommu_backend *
+backend(const struct vhost_iommu_hwdom *hw)
+{
+	return hw->class->s2->backend;
+}
 
 static int hw_prot(const struct vhost_iommu_mapping *m,
 		   const struct vhost_iommu_s2_range *range)
@@ -36,53 +42,6 @@ static int hw_prot(const struct vhost_iommu_mapping *m,
 	return prot | IOMMU_CACHE;
 }
 
-/* Map [gpa, gpa_last] of a range of stage 2 at @iova. */
-static int map_piece(struct vhost_iommu_hwdom *hw,
-		     const struct vhost_iommu_s2_range *range, u64 iova, u64 gpa,
-		     u64 gpa_last, int prot)
-{
-	struct iommu_domain *s2 = hw->class->domain;
-	u64 start = iova;
-	int ret;
-
-	while (gpa <= gpa_last) {
-		phys_addr_t phys;
-		size_t size = vhost_iommu_s2_run(s2, range, gpa, gpa_last,
-						 &phys);
-
-		ret = fatal_signal_pending(current) ? -EINTR :
-		      iommu_map(hw->domain, iova, phys, size, prot,
-				GFP_KERNEL_ACCOUNT);
-		if (ret)
-			goto err_unmap;
-		iova += size;
-		gpa += size;
-		cond_resched();
-	}
-	return 0;
-
-err_unmap:
-	if (iova != start)
-		iommu_unmap(hw->domain, start, iova - start);
-	return ret;
-}
-
-static void unmap_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 size,
-			struct iommu_iotlb_gather *gather)
-{
-	while (size) {
-		size_t n = iommu_unmap_fast(hw->domain, iova, size, gather);
-
-		/* A hole: bringing back stage 2 had failed half way. */
-		if (!n)
-			n = PAGE_SIZE;
-		n = min_t(u64, n, size);
-		iova += n;
-		size -= n;
-		cond_resched();
-	}
-}
-
 /* The part of a mapping that a range of stage 2 and [gpa_start, gpa_last] have. */
 static bool clip(const struct vhost_iommu_mapping *m,
 		 const struct vhost_iommu_s2_range *range, u64 *gpa_start,
@@ -94,9 +53,10 @@ static bool clip(const struct vhost_iommu_mapping *m,
 	return *gpa_start <= *gpa_last && hw_prot(m, range);
 }
 
+/* A flush has to follow. */
 static void unmap_pieces(struct vhost_iommu_hwdom *hw,
 			 const struct vhost_iommu_mapping *m, u64 gpa_start,
-			 u64 gpa_last, struct iommu_iotlb_gather *gather)
+			 u64 gpa_last)
 {
 	struct vhost_iommu_s2_range *range;
 
@@ -105,8 +65,8 @@ static void unmap_pieces(struct vhost_iommu_hwdom *hw,
 		u64 start = gpa_start, last = gpa_last;
 
 		if (clip(m, range, &start, &last))
-			unmap_piece(hw, m->node.start + (start - m->gpa),
-				    last - start + 1, gather);
+			backend(hw)->unmap(hw, m->node.start + (start - m->gpa),
+					   last - start + 1);
 	}
 }
 
@@ -139,8 +99,9 @@ int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
 		nr++;
 		if (!clip(m, range, &start, &last))
 			continue;
-		ret = map_piece(hw, range, m->node.start + (start - m->gpa),
-				start, last, hw_prot(m, range));
+		ret = backend(hw)->map(hw, range,
+				       m->node.start + (start - m->gpa), start,
+				       last, hw_prot(m, range));
 		if (ret) {
 			if (start > gpa_start)
 				vhost_iommu_hwdom_unmap_now(hw, m, gpa_start,
@@ -162,13 +123,10 @@ void vhost_iommu_hwdom_unmap_now(struct vhost_iommu_hwdom *hw,
 				 const struct vhost_iommu_mapping *m,
 				 u64 gpa_start, u64 gpa_last)
 {
-	struct iommu_iotlb_gather gather;
-
 	lockdep_assert_held(&hw->class->s2->lock);
 
-	iommu_iotlb_gather_init(&gather);
-	unmap_pieces(hw, m, gpa_start, gpa_last, &gather);
-	iommu_iotlb_sync(hw->domain, &gather);
+	unmap_pieces(hw, m, gpa_start, gpa_last);
+	backend(hw)->flush(hw);
 }
 
 /**
@@ -184,17 +142,14 @@ void vhost_iommu_hwdom_unmap(struct vhost_iommu_hwdom *hw,
 	lockdep_assert_held(&hw->class->s2->lock);
 	lockdep_assert_held(&hw->owner->vi->lock);
 
-	if (list_empty(&hw->dirty_list)) {
-		iommu_iotlb_gather_init(&hw->gather);
+	if (list_empty(&hw->dirty_list))
 		list_add(&hw->dirty_list, &hw->owner->vi->dirty);
-	}
-	unmap_pieces(hw, m, m->gpa, vhost_iommu_mapping_gpa_last(m),
-		     &hw->gather);
+	unmap_pieces(hw, m, m->gpa, vhost_iommu_mapping_gpa_last(m));
 }
 
 static void flush_one(struct vhost_iommu_hwdom *hw)
 {
-	iommu_iotlb_sync(hw->domain, &hw->gather);
+	backend(hw)->flush(hw);
 	list_del_init(&hw->dirty_list);
 }
 
@@ -216,7 +171,7 @@ static void hwdom_free(struct vhost_iommu_hwdom *hw)
 {
 	if (!list_empty(&hw->dirty_list))
 		flush_one(hw);
-	iommu_domain_free(hw->domain);
+	backend(hw)->free(hw);
 	kfree(hw);
 }
 
@@ -267,16 +222,9 @@ vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
 	hw->users = 1;
 	INIT_LIST_HEAD(&hw->dirty_list);
 
-	hw->domain = vhost_iommu_group_alloc_domain(group);
-	if (IS_ERR(hw->domain)) {
-		ret = PTR_ERR(hw->domain);
+	ret = backend(hw)->alloc(hw, group);
+	if (ret)
 		goto err_free_hw;
-	}
-	/* KVM was told about stage 2; it has to hold here as well. */
-	if (class->coherent && !vhost_iommu_enforce_coherency(hw->domain)) {
-		ret = -EINVAL;
-		goto err_free_domain;
-	}
 	ret = fill(hw);
 	if (ret)
 		goto err_free_domain;
@@ -286,7 +234,7 @@ vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
 	return hw;
 
 err_free_domain:
-	iommu_domain_free(hw->domain);
+	backend(hw)->free(hw);
 err_free_hw:
 	kfree(hw);
 	return ERR_PTR(ret);
@@ -347,21 +295,18 @@ int vhost_iommu_class_restore(struct vhost_iommu_class *class, u64 gpa_start,
 void vhost_iommu_class_withdraw(struct vhost_iommu_class *class, u64 gpa_start,
 				u64 gpa_last)
 {
-	struct iommu_iotlb_gather gather;
 	struct interval_tree_node *node;
 	struct vhost_iommu_hwdom *hw;
 
 	lockdep_assert_held_write(&class->s2->lock);
 
 	list_for_each_entry(hw, &class->hwdoms, class_list) {
-		iommu_iotlb_gather_init(&gather);
 		for (node = interval_tree_iter_first(&hw->owner->mappings, 0,
 						     U64_MAX);
 		     node; node = interval_tree_iter_next(node, 0, U64_MAX)) {
-			unmap_pieces(hw, to_mapping(node), gpa_start, gpa_last,
-				     &gather);
+			unmap_pieces(hw, to_mapping(node), gpa_start, gpa_last);
 			cond_resched();
 		}
-		iommu_iotlb_sync(hw->domain, &gather);
+		backend(hw)->flush(hw);
 	}
 }

@@ -21,6 +21,7 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
+#include "backend.h"
 #include "domain.h"
 #include "pin.h"
 #include "stage2.h"
@@ -40,7 +41,7 @@ static void s2_release(struct kref *kref)
 						 kref);
 
 	mmdrop(s2->mm);
-	kfree(s2);
+	s2->backend->release(s2);
 }
 
 /**

@@ -17,6 +17,7 @@ struct iommu_group;
 struct mm_struct;
 struct vfio_device;
 struct vhost_iommu;
+struct vhost_iommu_backend;
 struct vhost_iommu_config;
 struct vhost_iommu_ep;
 struct vhost_iommu_regions;
@@ -46,6 +47,7 @@ struct vhost_iommu_s2_range {
  * @kref: the container has one reference, and every instance that uses it
  * @list: entry in the registry; vhost_iommu_registry
  * @mm: of the VMM; constant
+ * @backend: whose it is; constant
  * @pinned: pages that are pinned; written under @lock
  * @lock: see vhost_iommu.h; protects all that follows
  * @ranges: struct vhost_iommu_s2_range by guest-physical address
@@ -60,6 +62,7 @@ struct vhost_iommu_s2 {
 	struct kref		kref;
 	struct list_head	list;
 	struct mm_struct	*mm;
+	const struct vhost_iommu_backend *backend;
 	unsigned long		pinned;
 
 	struct rw_semaphore	lock;

@@ -14,6 +14,7 @@
 #include <uapi/linux/vfio.h>
 #include <vfio_iommu_driver.h>
 
+#include "backend.h"
 #include "endpoint.h"
 #include "region.h"
 #include "stage2.h"
@@ -38,6 +39,7 @@ static void *s2_open(unsigned long arg)
 	if (!s2)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&s2->kref);
+	s2->backend = &vhost_iommu_container;
 	init_rwsem(&s2->lock);
 	s2->ranges = RB_ROOT_CACHED;
 	s2->avail = dma_entry_limit;

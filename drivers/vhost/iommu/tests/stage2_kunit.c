@@ -10,6 +10,7 @@
 #include <linux/xarray.h>
 
 #include "guest.h"
+#include "../backend.h"
 #include "../domain.h"
 #include "../region.h"
 #include "../stage2.h"
@@ -141,6 +142,7 @@ static int stage2_test_init(struct kunit *test)
 	t->g = guest_create(test);
 	s2 = &t->s2;
 	init_rwsem(&s2->lock);
+	s2->backend = &vhost_iommu_container;
 	/* The thread of a case, and its user memory, end before the cleaning up. */
 	s2->mm = current->mm;
 	mmgrab(s2->mm);
@@ -302,6 +304,7 @@ static void hwdom_init(struct fake_hwdom *h, struct vhost_iommu_domain *owner,
 	h->hw.class = &c->class;
 	h->hw.domain = &h->fake.domain;
 	INIT_LIST_HEAD(&h->hw.dirty_list);
+	iommu_iotlb_gather_init(&h->hw.gather);
 	list_add_tail(&h->hw.owner_list, &owner->hwdoms);
 	list_add_tail(&h->hw.class_list, &c->class.hwdoms);
 }
