@@ -39,16 +39,21 @@ static void viommu_map_done(struct viommu_domain *vdomain,
 	} else if (err) {
 		mapping->state = VIOMMU_MAPPING_FAILED;
 		mapping->err = err;
+		WRITE_ONCE(vdomain->map_failed, true);
 	} else {
 		mapping->state = VIOMMU_MAPPING_ONLINE;
 	}
 }
 
-/* Mappings being removed in the range of an UNMAP: forget them, or put them back. */
+/*
+ * Mappings being removed, from @mapping up to the last address of an UNMAP: forget
+ * them, or put them back.
+ */
 static void viommu_unmap_done(struct viommu_domain *vdomain,
-			      unsigned long start, unsigned long last, int err)
+			      struct viommu_mapping *mapping,
+			      unsigned long last, int err)
 {
-	struct viommu_mapping *mapping, *next;
+	struct viommu_mapping *next;
 
 	/* What the device does not have is gone, whatever the reason. */
 	if (!vdomain->nr_endpoints || err == -ENOENT)
@@ -56,11 +61,10 @@ static void viommu_unmap_done(struct viommu_domain *vdomain,
 	if (err)
 		dev_err_ratelimited(vdomain->viommu->dev,
 				    "domain %u still maps 0x%lx to 0x%lx: unmap failed (%d)\n",
-				    vdomain->id, start, last, err);
+				    vdomain->id, mapping->range.start, last, err);
 
-	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
-	     mapping; mapping = next) {
-		next = viommu_mapping_next(mapping, start, last);
+	for (; mapping; mapping = next) {
+		next = viommu_mapping_next(mapping, mapping->range.start, last);
 		if (mapping->state != VIOMMU_MAPPING_REMOVING)
 			continue;
 		if (err)
@@ -76,10 +80,10 @@ static void viommu_domain_done(struct viommu_stream *stream,
 	struct viommu_domain *vdomain = container_of(stream, struct viommu_domain,
 						     requests);
 
-	if (req->mapping)
+	if (req->mapping->state == VIOMMU_MAPPING_ADDING)
 		viommu_map_done(vdomain, req->mapping, err);
 	else
-		viommu_unmap_done(vdomain, req->start, req->last, err);
+		viommu_unmap_done(vdomain, req->mapping, req->last, err);
 }
 
 /* Ask for a mapping that is in the tree. */
@@ -191,35 +195,32 @@ static int viommu_map_pages(struct iommu_domain *domain, unsigned long iova,
 	return 0;
 }
 
-/* Whether a MAP in the range is in flight. */
-static bool viommu_is_adding(struct viommu_domain *vdomain, unsigned long start,
-			     unsigned long last)
+/* Whether a MAP is in flight, of a mapping from @mapping up to @last. */
+static bool viommu_is_adding(struct viommu_mapping *mapping, unsigned long last)
 {
-	struct viommu_mapping *mapping;
-
-	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
-	     mapping; mapping = viommu_mapping_next(mapping, start, last))
+	for (; mapping; mapping = viommu_mapping_next(mapping,
+						      mapping->range.start,
+						      last))
 		if (mapping->state == VIOMMU_MAPPING_ADDING)
 			return true;
 	return false;
 }
 
 /*
- * Forget the mappings of a range that the device does not have. Returns whether
- * there are any that it does have.
+ * Forget the mappings from @mapping up to @last that the device does not have. Returns
+ * the first that it does have, or NULL.
  */
-static bool viommu_begin_unmap(struct viommu_domain *vdomain,
-			       unsigned long start, unsigned long last)
+static struct viommu_mapping *viommu_begin_unmap(struct viommu_domain *vdomain,
+						 struct viommu_mapping *mapping,
+						 unsigned long last)
 {
-	struct viommu_mapping *mapping, *next;
-	bool online = false;
+	struct viommu_mapping *online = NULL, *next;
 
-	for (mapping = viommu_mapping_first(&vdomain->mappings, start, last);
-	     mapping; mapping = next) {
-		next = viommu_mapping_next(mapping, start, last);
+	for (; mapping; mapping = next) {
+		next = viommu_mapping_next(mapping, mapping->range.start, last);
 		if (mapping->state == VIOMMU_MAPPING_ONLINE) {
 			mapping->state = VIOMMU_MAPPING_REMOVING;
-			online = true;
+			online = online ?: mapping;
 		} else {
 			viommu_mapping_erase(&vdomain->mappings, mapping);
 		}
@@ -228,11 +229,12 @@ static bool viommu_begin_unmap(struct viommu_domain *vdomain,
 }
 
 /*
- * Ask the device to unmap a range. If that cannot even be submitted it has failed
- * like any other UNMAP: to return an error would tell the core that nothing was
- * mapped there.
+ * Ask the device to unmap a range, of which @first is the first mapping that it has. If
+ * that cannot even be submitted it has failed like any other UNMAP: to return an error
+ * would tell the core that nothing was mapped there.
  */
 static void viommu_submit_unmap(struct viommu_domain *vdomain,
+				struct viommu_mapping *first,
 				unsigned long start, unsigned long last,
 				unsigned long *flags)
 {
@@ -244,11 +246,11 @@ static void viommu_submit_unmap(struct viommu_domain *vdomain,
 	if (IS_ERR(req)) {
 		err = PTR_ERR(req);
 	} else {
-		viommu_encode_unmap(req, vdomain->id, start, last);
+		viommu_encode_unmap(req, vdomain->id, first, start, last);
 		err = viommu_request_submit(queue, &vdomain->requests, req);
 	}
 	if (err)
-		viommu_unmap_done(vdomain, start, last, err);
+		viommu_unmap_done(vdomain, first, last, err);
 }
 
 static size_t viommu_unmap_pages(struct iommu_domain *domain,
@@ -259,25 +261,27 @@ static size_t viommu_unmap_pages(struct iommu_domain *domain,
 	struct viommu_domain *vdomain = to_viommu_domain(domain);
 	struct viommu_queue *queue = &vdomain->viommu->queue;
 	unsigned long last = iova + pgsize * pgcount - 1;
-	unsigned long run_last, flags;
-	size_t unmapped = 0;
+	struct viommu_mapping *first;
+	unsigned long flags;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	while (viommu_mapping_run(&vdomain->mappings, iova, last, &run_last)) {
-		if (!viommu_is_adding(vdomain, iova, run_last)) {
-			if (viommu_begin_unmap(vdomain, iova, run_last))
-				viommu_submit_unmap(vdomain, iova, run_last,
-						    &flags);
-			unmapped = run_last - iova + 1;
-			break;
-		}
+	while ((first = viommu_mapping_run(&vdomain->mappings, iova, last,
+					   &last)) &&
+	       viommu_is_adding(first, last)) {
 		/* The core takes back what it has not waited for. */
 		spin_unlock_irqrestore(&queue->lock, flags);
 		viommu_queue_sync(queue, &vdomain->requests);
 		spin_lock_irqsave(&queue->lock, flags);
 	}
+	if (first) {
+		first = viommu_begin_unmap(vdomain, first, last);
+		if (first)
+			viommu_submit_unmap(vdomain, first, iova, last, &flags);
+	} else {
+		last = iova - 1;
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
-	return unmapped;
+	return last - iova + 1;
 }
 
 static phys_addr_t viommu_iova_to_phys(struct iommu_domain *domain,
@@ -340,6 +344,8 @@ static int viommu_wait_mapped(struct viommu_domain *vdomain,
 			      unsigned long start, unsigned long last)
 {
 	viommu_queue_sync(&vdomain->viommu->queue, &vdomain->requests);
+	if (!READ_ONCE(vdomain->map_failed))
+		return 0;
 	return viommu_walk_mappings(vdomain, start, last, viommu_mapping_error);
 }
 

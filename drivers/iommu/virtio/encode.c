@@ -72,21 +72,21 @@ void viommu_encode_map(struct viommu_request *req, u32 domain,
 
 /**
  * viommu_encode_unmap() - take the mappings of a range out of a domain
- * @req: filled in; remembers the range
+ * @req: filled in; remembers @first and @last
  * @domain: the domain's number
+ * @first: the first of the mappings
  * @start: the first address
  * @last: the last address
  */
-void viommu_encode_unmap(struct viommu_request *req, u32 domain, u64 start,
-			 u64 last)
+void viommu_encode_unmap(struct viommu_request *req, u32 domain,
+			 struct viommu_mapping *first, u64 start, u64 last)
 {
 	viommu_encode(req, VIRTIO_IOMMU_T_UNMAP,
 		      offsetof(struct virtio_iommu_req_unmap, tail));
 	req->out.unmap.domain = cpu_to_le32(domain);
 	req->out.unmap.virt_start = cpu_to_le64(start);
 	req->out.unmap.virt_end = cpu_to_le64(last);
-	req->mapping = NULL;
-	req->start = start;
+	req->mapping = first;
 	req->last = last;
 }
 

@@ -79,6 +79,9 @@ struct viommu_mapping *viommu_mapping_next(struct viommu_mapping *mapping,
 					   unsigned long start,
 					   unsigned long last)
 {
+	/* Most are all there is in their range. */
+	if (mapping->range.last >= last)
+		return NULL;
 	return to_mapping(interval_tree_iter_next(&mapping->range, start, last));
 }
 
@@ -123,25 +126,26 @@ void viommu_mapping_erase(struct viommu_mappings *mappings,
  *
  * A mapping that is being removed counts as a hole.
  *
- * Return: false if no mapping begins at @start.
+ * Return: the first of them, or NULL if no mapping begins at @start.
  */
-bool viommu_mapping_run(struct viommu_mappings *mappings, unsigned long start,
-			unsigned long last, unsigned long *run_last)
+struct viommu_mapping *viommu_mapping_run(struct viommu_mappings *mappings,
+					  unsigned long start,
+					  unsigned long last,
+					  unsigned long *run_last)
 {
-	struct viommu_mapping *mapping;
+	struct viommu_mapping *first, *mapping;
 	unsigned long next = start;
-	bool found = false;
 
-	for (mapping = viommu_mapping_first(mappings, start, last); mapping;
+	first = viommu_mapping_first(mappings, start, last);
+	for (mapping = first; mapping;
 	     mapping = viommu_mapping_next(mapping, start, last)) {
 		if (mapping->range.start != next ||
 		    mapping->state == VIOMMU_MAPPING_REMOVING)
 			break;
-		found = true;
 		*run_last = mapping->range.last;
 		next = *run_last + 1;
 	}
-	return found;
+	return mapping == first ? NULL : first;
 }
 
 /**

@@ -64,8 +64,10 @@ int viommu_mapping_insert(struct viommu_mappings *mappings,
 			  struct viommu_mapping *mapping);
 void viommu_mapping_erase(struct viommu_mappings *mappings,
 			  struct viommu_mapping *mapping);
-bool viommu_mapping_run(struct viommu_mappings *mappings, unsigned long start,
-			unsigned long last, unsigned long *run_last);
+struct viommu_mapping *viommu_mapping_run(struct viommu_mappings *mappings,
+					  unsigned long start,
+					  unsigned long last,
+					  unsigned long *run_last);
 phys_addr_t viommu_mapping_phys(struct viommu_mappings *mappings,
 				unsigned long iova);
 

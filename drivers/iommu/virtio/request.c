@@ -191,34 +191,41 @@ static bool viommu_queue_watch(const struct viommu_queue *queue, u16 reaped,
 	return ended;
 }
 
-/*
- * One step of waiting: complete what there is, or look for more without the lock:
- * others need it to submit.
- */
-static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
+/* The same, without the lock. */
+static bool viommu_queue_wait(struct viommu_queue *queue, unsigned long *flags,
 			      struct viommu_patience *patience)
 {
-	bool progress, ended;
-	u16 reaped;
+	u16 reaped = queue->reaped;
+	bool ended;
 
-	lockdep_assert_held(&queue->lock);
-
-	progress = viommu_queue_reap(queue);
-	viommu_patience_renew(patience, viommu_queue_oldest(queue));
-	if (progress)
-		return;
-
-	reaped = queue->reaped;
 	queue->users++;
 	spin_unlock_irqrestore(&queue->lock, *flags);
 	ended = viommu_queue_watch(queue, reaped, patience);
 	spin_lock_irqsave(&queue->lock, *flags);
 	queue->users--;
+	return ended;
+}
 
-	if (!ended)
+/*
+ * One step of waiting: look for what the device has finished without the lock, which
+ * others need to submit, and complete it.
+ */
+static void viommu_queue_poll(struct viommu_queue *queue, unsigned long *flags,
+			      struct viommu_patience *patience)
+{
+	bool ended = false;
+
+	lockdep_assert_held(&queue->lock);
+
+	/* A packed ring has to be looked into with the lock held. */
+	if (!queue->used_idx && viommu_queue_reap(queue))
 		return;
+
+	viommu_patience_renew(patience, viommu_queue_oldest(queue));
+	if (!queue->used_idx || !viommu_queue_has_used(queue, queue->reaped))
+		ended = viommu_queue_wait(queue, flags, patience);
 	viommu_queue_reap(queue);
-	if (viommu_queue_oldest(queue) == patience->oldest)
+	if (ended && viommu_queue_oldest(queue) == patience->oldest)
 		viommu_queue_fail(queue, -EIO, "it does not answer");
 }
 

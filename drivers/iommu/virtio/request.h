@@ -65,9 +65,8 @@ struct viommu_batch {
  * @queued: in viommu_queue.inflight
  * @stream: who is told, NULL while it is not submitted
  * @serial: counts submissions
- * @mapping: for the submitter of a MAP
- * @start: for the submitter of an UNMAP, the first address
- * @last: and the last
+ * @mapping: for the submitter of a MAP; of an UNMAP, the first mapping that goes
+ * @last: for the submitter of an UNMAP, the last address
  * @out_len: bytes of @out that the device reads
  * @in: what the device writes, @in_len bytes that end in a tail
  * @in_len: see @in
@@ -80,7 +79,6 @@ struct viommu_request {
 	struct viommu_stream *stream;
 	u64 serial;
 	struct viommu_mapping *mapping;
-	u64 start;
 	u64 last;
 	size_t out_len;
 	void *in;
@@ -158,8 +156,8 @@ void viommu_encode_attach(struct viommu_request *req, u32 domain, u32 endpoint,
 void viommu_encode_detach(struct viommu_request *req, u32 domain, u32 endpoint);
 void viommu_encode_map(struct viommu_request *req, u32 domain,
 		       struct viommu_mapping *mapping);
-void viommu_encode_unmap(struct viommu_request *req, u32 domain, u64 start,
-			 u64 last);
+void viommu_encode_unmap(struct viommu_request *req, u32 domain,
+			 struct viommu_mapping *first, u64 start, u64 last);
 void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
 			 size_t in_len);
 void viommu_encode_attach_table(struct viommu_request *req, u32 domain,

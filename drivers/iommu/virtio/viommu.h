@@ -49,6 +49,8 @@
  *	attach_lock, until the domain is freed
  * @requests: the MAP and UNMAP requests in flight
  * @mappings: under viommu_queue.lock
+ * @map_failed: the device has refused a MAP at some time; written under
+ *	viommu_queue.lock
  * @nr_endpoints: how many ids the device has in it. Written under attach_lock and
  *	viommu_queue.lock, read under either. The device has the mappings only
  *	while this is not zero
@@ -68,6 +70,7 @@ struct viommu_domain {
 	bool stuck;
 	struct viommu_stream requests;
 	struct viommu_mappings mappings;
+	bool map_failed;
 	unsigned int nr_endpoints;
 	unsigned int nr_leaving;
 };

@@ -104,36 +104,37 @@ static void mapping_overlap(struct kunit *test)
 
 static void mapping_run(struct kunit *test)
 {
-	static const struct {
+	struct mapping_test *t = test->priv;
+	const struct {
 		unsigned long start, last;
-		bool found;
+		struct viommu_mapping *first;
 		unsigned long run_last;
 	} cases[] = {
-		{ A_START, A_LAST, true, A_LAST },
+		{ A_START, A_LAST, t->a, A_LAST },
 		/* not beyond a hole */
-		{ A_START, C_LAST, true, A_LAST },
+		{ A_START, C_LAST, t->a, A_LAST },
 		/* all that follow each other */
-		{ B_START, C_LAST, true, C_LAST },
+		{ B_START, C_LAST, t->b, C_LAST },
 		/* not split at the end */
-		{ B_START, B_START + 0xfff, true, B_LAST },
-		{ B_START, C_START, true, C_LAST },
+		{ B_START, B_START + 0xfff, t->b, B_LAST },
+		{ B_START, C_START, t->b, C_LAST },
 		/* nor at the beginning */
-		{ B_START + 0x1000, B_LAST, false },
+		{ B_START + 0x1000, B_LAST, NULL },
 		/* a hole first */
-		{ 0, A_LAST, false },
-		{ 0x2000, 0x3fff, false },
-		{ C_LAST + 1, ULONG_MAX, false },
+		{ 0, A_LAST, NULL },
+		{ 0x2000, 0x3fff, NULL },
+		{ C_LAST + 1, ULONG_MAX, NULL },
 	};
-	struct mapping_test *t = test->priv;
+	struct viommu_mapping *first;
 	unsigned long run_last;
-	bool found;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		run_last = 0;
-		found = viommu_mapping_run(&t->mappings, cases[i].start,
+		first = viommu_mapping_run(&t->mappings, cases[i].start,
 					   cases[i].last, &run_last);
-		KUNIT_EXPECT_EQ_MSG(test, found, cases[i].found, "case %d", i);
+		KUNIT_EXPECT_PTR_EQ_MSG(test, first, cases[i].first, "case %d",
+					i);
 		KUNIT_EXPECT_EQ_MSG(test, run_last, cases[i].run_last,
 				    "case %d", i);
 	}
@@ -145,22 +146,25 @@ static void mapping_run_removing(struct kunit *test)
 	unsigned long run_last = 0;
 
 	t->c->state = VIOMMU_MAPPING_REMOVING;
-	KUNIT_EXPECT_TRUE(test, viommu_mapping_run(&t->mappings, B_START, C_LAST,
-						   &run_last));
+	KUNIT_EXPECT_PTR_EQ(test, t->b,
+			    viommu_mapping_run(&t->mappings, B_START, C_LAST,
+					       &run_last));
 	KUNIT_EXPECT_EQ(test, run_last, B_LAST);
-	KUNIT_EXPECT_FALSE(test, viommu_mapping_run(&t->mappings, C_START,
-						    C_LAST, &run_last));
+	KUNIT_EXPECT_NULL(test, viommu_mapping_run(&t->mappings, C_START, C_LAST,
+						   &run_last));
 }
 
 static void mapping_run_everything(struct kunit *test)
 {
 	struct mapping_test *t = test->priv;
+	struct viommu_mapping *all;
 	unsigned long run_last = 0;
 
 	mapping_exit(test);
-	add(test, 0, ULONG_MAX);
-	KUNIT_EXPECT_TRUE(test, viommu_mapping_run(&t->mappings, 0, ULONG_MAX,
-						   &run_last));
+	all = add(test, 0, ULONG_MAX);
+	KUNIT_EXPECT_PTR_EQ(test, all,
+			    viommu_mapping_run(&t->mappings, 0, ULONG_MAX,
+					       &run_last));
 	KUNIT_EXPECT_EQ(test, run_last, ULONG_MAX);
 }
 

@@ -391,7 +391,7 @@ static void request_encoding(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, req->out_len, sizeof(map));
 	KUNIT_EXPECT_MEMEQ(test, &req->out, map, sizeof(map));
 
-	viommu_encode_unmap(req, 0x11223344, 0x1000, 0x3fff);
+	viommu_encode_unmap(req, 0x11223344, &mapping, 0x1000, 0x3fff);
 	KUNIT_ASSERT_EQ(test, req->out_len, sizeof(unmap));
 	KUNIT_EXPECT_MEMEQ(test, &req->out, unmap, sizeof(unmap));
 
