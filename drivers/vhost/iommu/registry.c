@@ -3,6 +3,7 @@
  * Which instances and which stage 2s exist. An instance and a container find each
  * other by the address space of their VMM. There is at most one stage 2 in it.
  */
+#include <linux/module.h>
 #include <linux/mutex.h>
 
 #include "stage2.h"
@@ -111,6 +112,39 @@ void vhost_iommu_unregister_s2(struct vhost_iommu_s2 *s2)
 	mutex_lock(&vhost_iommu_registry);
 	list_del(&s2->list);
 	mutex_unlock(&vhost_iommu_registry);
+}
+
+/**
+ * vhost_iommu_hold_s2() - keep a stage 2, and this module, while it is used
+ * @s2: a stage 2 whose container may be gone
+ *
+ * Return: whether it is still there; vhost_iommu_drop_s2() is due then.
+ */
+bool vhost_iommu_hold_s2(struct vhost_iommu_s2 *s2)
+{
+	struct vhost_iommu_s2 *pos;
+	bool found = false;
+
+	mutex_lock(&vhost_iommu_registry);
+	list_for_each_entry(pos, &stage2s, list)
+		if (pos == s2)
+			found = true;
+	if (found) {
+		kref_get(&s2->kref);
+		__module_get(THIS_MODULE);
+	}
+	mutex_unlock(&vhost_iommu_registry);
+	return found;
+}
+
+/**
+ * vhost_iommu_drop_s2() - undo vhost_iommu_hold_s2()
+ * @s2: stage 2
+ */
+void vhost_iommu_drop_s2(struct vhost_iommu_s2 *s2)
+{
+	vhost_iommu_s2_put(s2);
+	module_put(THIS_MODULE);
 }
 
 /**

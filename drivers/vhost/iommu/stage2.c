@@ -137,10 +137,10 @@ static int charge(struct vhost_iommu_s2 *s2, unsigned long npages, bool inc)
 	mmap_write_lock(s2->mm);
 	ret = __account_locked_vm(s2->mm, npages, inc, current,
 				  inc && capable(CAP_IPC_LOCK));
-	mmap_write_unlock(s2->mm);
 	if (!ret)
 		WRITE_ONCE(s2->pinned, inc ? s2->pinned + npages :
 					     s2->pinned - npages);
+	mmap_write_unlock(s2->mm);
 	return ret;
 }
 
@@ -235,6 +235,15 @@ static int map_run(struct vhost_iommu_s2 *s2, u64 gpa, phys_addr_t phys,
 	return 0;
 }
 
+/* Unmap [start, last], which was never used. */
+static void unmap_all_classes(struct vhost_iommu_s2 *s2, u64 start, u64 last)
+{
+	struct vhost_iommu_class *class;
+
+	list_for_each_entry(class, &s2->classes, list)
+		iommu_unmap(class->domain, start, last - start + 1);
+}
+
 /* Unmap and unpin [start, last] of a range; all of it is mapped. */
 static void clear_range(struct vhost_iommu_s2 *s2,
 			struct vhost_iommu_s2_range *range, u64 start, u64 last)
@@ -270,39 +279,21 @@ static void clear_range(struct vhost_iommu_s2 *s2,
 	}
 }
 
-/*
- * Pin one run at @gpa and map it. Memory and a BAR do not mix in one range: that
- * keeps what is to be unpinned a property of the range.
- */
-static int fill_run(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
-		    struct vhost_iommu_pinner *pinner, u64 gpa,
-		    phys_addr_t *phys, size_t *size)
+/* Pin a run and note it. */
+static int pin_run(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		   struct vhost_iommu_pinner *pinner, unsigned long uaddr,
+		   unsigned long npages, struct vhost_iommu_runs *runs)
 {
-	u64 offset = gpa - range->node.start;
 	struct vhost_iommu_run run;
 	int ret;
 
-	ret = vhost_iommu_pin_run(pinner, range->uaddr + offset,
-				  (range->node.last - gpa + 1) >> PAGE_SHIFT,
-				  &run);
+	ret = vhost_iommu_pin_run(pinner, uaddr, npages, &run);
 	if (ret)
 		return ret;
-	*size = run.npages << PAGE_SHIFT;
-	*phys = run.phys;
-
-	if (!run.pinned) {
-		if (range->npinned)
-			return -EINVAL;
-		return map_run(s2, gpa, run.phys, *size, range->prot);
-	}
-
-	ret = -EINVAL;
-	if (offset && !range->npinned)
-		goto err_unpin;
 	ret = charge(s2, run.npages, true);
 	if (ret)
 		goto err_unpin;
-	ret = map_run(s2, gpa, run.phys, *size, range->prot);
+	ret = vhost_iommu_runs_add(runs, &run);
 	if (ret)
 		goto err_uncharge;
 	range->npinned += run.npages;
@@ -315,43 +306,121 @@ err_unpin:
 	return ret;
 }
 
-static int fill_range(struct vhost_iommu_s2 *s2,
-		      struct vhost_iommu_s2_range *range)
+/* Undo pin_range(), also of a part. */
+static void unpin_range(struct vhost_iommu_s2 *s2,
+			struct vhost_iommu_s2_range *range,
+			struct vhost_iommu_runs *runs)
 {
+	struct vhost_iommu_run_chunk *chunk;
+	unsigned int i;
+
+	if (!range->npinned)
+		return;
+	list_for_each_entry(chunk, &runs->chunks, list) {
+		for (i = 0; i < chunk->nr; i++)
+			vhost_iommu_unpin(chunk->runs[i].phys,
+					  chunk->runs[i].npages,
+					  range->prot & IOMMU_WRITE);
+		cond_resched();
+	}
+	charge(s2, range->npinned, false);
+	range->npinned = 0;
+	vhost_iommu_runs_free(runs);
+}
+
+/*
+ * Pin the memory of a range. It can take as long as the VMM likes, which may have to
+ * bring the memory first: so this is without the lock of stage 2.
+ */
+static int pin_range(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		     struct vhost_iommu_runs *runs)
+{
+	u64 npages = (range->node.last - range->node.start + 1) >> PAGE_SHIFT;
 	struct vhost_iommu_pinner pinner;
-	u64 size = range->node.last - range->node.start + 1;
-	u64 gpa = range->node.start, pos = 0, run_start = gpa;
-	phys_addr_t phys, next = 0;
 	int ret;
 
 	ret = vhost_iommu_pinner_init(&pinner, s2->mm,
 				      range->prot & IOMMU_WRITE);
 	if (ret)
 		return ret;
-
-	while (pos < size) {
-		size_t n;
-
+	while (!ret && range->npinned < npages) {
 		ret = fatal_signal_pending(current) ? -EINTR :
-		      fill_run(s2, range, &pinner, gpa + pos, &phys, &n);
-		if (ret)
-			break;
-		if (phys != next) {
-			blocks_set(range, run_start, gpa + pos);
-			run_start = gpa + pos;
-		}
-		next = phys + n;
-		pos += n;
+		      pin_run(s2, range, &pinner,
+			      range->uaddr + PFN_PHYS(range->npinned),
+			      npages - range->npinned, runs);
 		cond_resched();
 	}
-	blocks_set(range, run_start, gpa + pos);
 	vhost_iommu_pinner_end(&pinner);
+	if (ret)
+		unpin_range(s2, range, runs);
+	return ret;
+}
 
-	if (ret && pos) {
-		clear_range(s2, range, range->node.start,
-			    range->node.start + pos - 1);
-		charge(s2, range->npinned, false);
+/*
+ * A BAR is where it is only as long as its device is open, and is not pinned. Under the
+ * lock, nobody is told yet that the device is closed: see vhost_iommu_s2_forget_bars().
+ */
+static int find_bar(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		    struct vhost_iommu_runs *runs)
+{
+	u64 npages = (range->node.last - range->node.start + 1) >> PAGE_SHIFT;
+	unsigned long uaddr = range->uaddr;
+	struct vhost_iommu_run run;
+	int ret = 0;
+
+	lockdep_assert_held_write(&s2->lock);
+
+	while (!ret && npages) {
+		ret = vhost_iommu_find_bar(s2->mm, uaddr, npages,
+					   range->prot & IOMMU_WRITE, &run) ?:
+		      vhost_iommu_runs_add(runs, &run);
+		if (ret)
+			break;
+		npages -= run.npages;
+		uaddr += PFN_PHYS(run.npages);
+		cond_resched();
 	}
+	return ret;
+}
+
+/* Map a run in steps that end at multiples of RUN_ALIGN; see vhost_iommu_s2_run(). */
+static int map_steps(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		     const struct vhost_iommu_run *run, u64 *gpa)
+{
+	u64 left = PFN_PHYS(run->npages), phys = run->phys;
+
+	blocks_set(range, *gpa, *gpa + left);
+	while (left) {
+		u64 n = min(left, RUN_ALIGN - (*gpa & (RUN_ALIGN - 1)));
+		int ret = fatal_signal_pending(current) ? -EINTR :
+			  map_run(s2, *gpa, phys, n, range->prot);
+
+		if (ret)
+			return ret;
+		*gpa += n;
+		phys += n;
+		left -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int map_runs(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		    const struct vhost_iommu_runs *runs)
+{
+	u64 start = range->node.start, gpa = start;
+	struct vhost_iommu_run_chunk *chunk;
+	unsigned int i;
+	int ret = 0;
+
+	list_for_each_entry(chunk, &runs->chunks, list) {
+		for (i = 0; i < chunk->nr && !ret; i++)
+			ret = map_steps(s2, range, &chunk->runs[i], &gpa);
+		if (ret)
+			break;
+	}
+	if (ret && gpa != start)
+		unmap_all_classes(s2, start, gpa - 1);
 	return ret;
 }
 
@@ -397,9 +466,87 @@ static void remove_range(struct vhost_iommu_s2 *s2,
 	free_range(range);
 }
 
+/* Is it a range that stage 2 can have now? */
+static int check_range(struct vhost_iommu_s2 *s2,
+		       const struct vhost_iommu_s2_range *range)
+{
+	u64 gpa = range->node.start, last = range->node.last;
+	unsigned long granule;
+
+	/* Not if the last group has left. */
+	if (list_empty(&s2->classes))
+		return -EINVAL;
+	granule = 1UL << __ffs(vhost_iommu_s2_pgsizes(s2));
+	if (!IS_ALIGNED(gpa | range->uaddr | (last + 1), granule))
+		return -EINVAL;
+	if (vhost_iommu_s2_first(s2, gpa, last))
+		return -EEXIST;
+	if (!s2->avail)
+		return -ENOSPC;
+	return iova_valid(s2, gpa, last) ? 0 : -EINVAL;
+}
+
+/* Find out before the memory is pinned what can be known then. */
+static int check_early(struct vhost_iommu_s2 *s2,
+		       const struct vhost_iommu_s2_range *range)
+{
+	int ret;
+
+	ret = down_read_killable(&s2->lock);
+	if (ret)
+		return ret;
+	ret = check_range(s2, range);
+	up_read(&s2->lock);
+	return ret;
+}
+
+static int publish_range(struct vhost_iommu_s2 *s2,
+			 struct vhost_iommu_s2_range *range,
+			 const struct vhost_iommu_runs *runs)
+{
+	int ret;
+
+	/* Much may have happened while it was pinned. */
+	ret = check_range(s2, range) ?: map_runs(s2, range, runs);
+	if (ret)
+		return ret;
+	interval_tree_insert(&range->node, &s2->ranges);
+	s2->avail--;
+
+	ret = restore_all(s2, range);
+	if (ret) {
+		interval_tree_remove(&range->node, &s2->ranges);
+		s2->avail++;
+		unmap_all_classes(s2, range->node.start, range->node.last);
+	}
+	return ret;
+}
+
+/* What is no memory may be a BAR. */
+static int pin_and_add(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *range,
+		       struct vhost_iommu_runs *runs)
+{
+	int ret;
+
+	ret = pin_range(s2, range, runs);
+	if (ret && ret != -EFAULT)
+		return ret;
+	if (down_write_killable(&s2->lock)) {
+		unpin_range(s2, range, runs);
+		return -EINTR;
+	}
+	if (ret)
+		ret = find_bar(s2, range, runs);
+	ret = ret ?: publish_range(s2, range, runs);
+	up_write(&s2->lock);
+	if (ret)
+		unpin_range(s2, range, runs);
+	return ret;
+}
+
 /**
  * vhost_iommu_s2_map() - pin memory of the VMM and map it
- * @s2: stage 2
+ * @s2: stage 2, not locked
  * @gpa: guest-physical address
  * @uaddr: address in the VMM, which is the current process
  * @size: bytes
@@ -412,50 +559,28 @@ static void remove_range(struct vhost_iommu_s2 *s2,
 int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 		       u64 size, int prot)
 {
+	struct vhost_iommu_runs runs = { LIST_HEAD_INIT(runs.chunks) };
 	struct vhost_iommu_s2_range *range;
-	unsigned long granule;
-	u64 end, ulast, last;
+	u64 end, ulast;
 	int ret;
 
-	lockdep_assert_held_write(&s2->lock);
-
-	granule = 1UL << __ffs(vhost_iommu_s2_pgsizes(s2));
-	if (!size || !prot || !IS_ALIGNED(gpa | uaddr | size, granule) ||
-	    check_add_overflow(gpa, size, &end) ||
+	if (!size || !prot || check_add_overflow(gpa, size, &end) ||
 	    check_add_overflow((u64)uaddr, size - 1, &ulast))
-		return -EINVAL;
-	last = end - 1;
-	if (vhost_iommu_s2_first(s2, gpa, last))
-		return -EEXIST;
-	if (!s2->avail)
-		return -ENOSPC;
-	if (!iova_valid(s2, gpa, last))
 		return -EINVAL;
 
 	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
 	if (!range)
 		return -ENOMEM;
 	range->node.start = gpa;
-	range->node.last = last;
+	range->node.last = end - 1;
 	range->uaddr = uaddr;
 	range->prot = prot;
 
-	ret = blocks_alloc(range);
+	ret = check_early(s2, range) ?: blocks_alloc(range) ?:
+	      pin_and_add(s2, range, &runs);
+	vhost_iommu_runs_free(&runs);
 	if (ret)
-		goto err_free;
-	ret = fill_range(s2, range);
-	if (ret)
-		goto err_free;
-	interval_tree_insert(&range->node, &s2->ranges);
-	s2->avail--;
-
-	ret = restore_all(s2, range);
-	if (ret)
-		remove_range(s2, range);
-	return ret;
-
-err_free:
-	free_range(range);
+		free_range(range);
 	return ret;
 }
 

@@ -48,7 +48,7 @@ struct vhost_iommu_s2_range {
  * @list: entry in the registry; vhost_iommu_registry
  * @mm: of the VMM; constant
  * @backend: whose it is; constant
- * @pinned: pages that are pinned; written under @lock
+ * @pinned: pages that are pinned; written under the mmap_lock
  * @lock: see vhost_iommu.h; protects all that follows
  * @ranges: struct vhost_iommu_s2_range by guest-physical address
  * @avail: how many more ranges there may be

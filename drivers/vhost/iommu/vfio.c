@@ -283,7 +283,7 @@ static long s2_map_dma(struct vhost_iommu_s2 *s2, void __user *argp)
 	const u32 known = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE;
 	unsigned long minsz = offsetofend(struct vfio_iommu_type1_dma_map, size);
 	struct vfio_iommu_type1_dma_map map;
-	int prot = 0, ret;
+	int prot = 0;
 
 	if (copy_from_user(&map, argp, minsz))
 		return -EFAULT;
@@ -299,11 +299,7 @@ static long s2_map_dma(struct vhost_iommu_s2 *s2, void __user *argp)
 	if (map.flags & VFIO_DMA_MAP_FLAG_WRITE)
 		prot |= IOMMU_WRITE;
 
-	if (down_write_killable(&s2->lock))
-		return -EINTR;
-	ret = vhost_iommu_s2_map(s2, map.iova, map.vaddr, map.size, prot);
-	up_write(&s2->lock);
-	return ret;
+	return vhost_iommu_s2_map(s2, map.iova, map.vaddr, map.size, prot);
 }
 
 static long s2_unmap_dma(struct vhost_iommu_s2 *s2, void __user *argp)
@@ -337,18 +333,9 @@ static long s2_unmap_dma(struct vhost_iommu_s2 *s2, void __user *argp)
 	return copy_to_user(argp, &unmap, minsz) ? -EFAULT : 0;
 }
 
-/**
- * vhost_iommu_s2_ioctl() - an ioctl of a container
- * @data: stage 2; NULL for VFIO_CHECK_EXTENSION before VFIO_SET_IOMMU
- * @cmd: the ioctl
- * @arg: its argument
- *
- * Return: as vfio_iommu_type1 does.
- */
-long vhost_iommu_s2_ioctl(void *data, unsigned int cmd, unsigned long arg)
+static long s2_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
+		     unsigned long arg)
 {
-	struct vhost_iommu_s2 *s2 = data;
-
 	switch (cmd) {
 	case VFIO_CHECK_EXTENSION:
 		return s2_check_extension(s2, arg);
@@ -361,6 +348,31 @@ long vhost_iommu_s2_ioctl(void *data, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOTTY;
 	}
+}
+
+/**
+ * vhost_iommu_s2_ioctl() - an ioctl of a container
+ * @data: stage 2; NULL for VFIO_CHECK_EXTENSION before VFIO_SET_IOMMU
+ * @cmd: the ioctl
+ * @arg: its argument
+ *
+ * VFIO holds no lock, so the last group may leave the container, and VFIO release
+ * @data, while one waits for memory.
+ *
+ * Return: as vfio_iommu_type1 does; -EINVAL if there is no stage 2 any more.
+ */
+long vhost_iommu_s2_ioctl(void *data, unsigned int cmd, unsigned long arg)
+{
+	struct vhost_iommu_s2 *s2 = data;
+	long ret;
+
+	if (!s2)
+		return s2_ioctl(NULL, cmd, arg);
+	if (!vhost_iommu_hold_s2(s2))
+		return -EINVAL;
+	ret = s2_ioctl(s2, cmd, arg);
+	vhost_iommu_drop_s2(s2);
+	return ret;
 }
 
 static struct iommu_domain *s2_group_domain(void *data,

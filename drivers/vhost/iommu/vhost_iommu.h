@@ -27,7 +27,8 @@
  *				the instance's domains. So a writer, who may come
  *				from another instance or from VFIO, sees them still.
  *	vhost_iommu_registry	which instances and stage 2s exist
- *	mmap_lock		taken to pin memory and by accesses to guest memory
+ *	mmap_lock		taken to pin memory, without s2.lock, and by accesses to
+ *				guest memory
  *	watch_lock		a spinlock; which device is which endpoint, for faults
  *	vhost_iommu.fault_lock	a spinlock; faults on their way to the event queue
  */
@@ -162,6 +163,8 @@ void vhost_iommu_unclaim(struct vhost_iommu *vi);
 bool vhost_iommu_claimed(struct mm_struct *mm);
 int vhost_iommu_register_s2(struct vhost_iommu_s2 *s2);
 void vhost_iommu_unregister_s2(struct vhost_iommu_s2 *s2);
+bool vhost_iommu_hold_s2(struct vhost_iommu_s2 *s2);
+void vhost_iommu_drop_s2(struct vhost_iommu_s2 *s2);
 struct vhost_iommu_s2 *vhost_iommu_get_s2(struct mm_struct *mm);
 
 /* worker.c */

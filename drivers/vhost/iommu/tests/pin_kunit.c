@@ -40,6 +40,11 @@ static int pin(unsigned long uaddr, unsigned long npages, bool write,
 	return ret;
 }
 
+static int find_bar(unsigned long uaddr, bool write, struct vhost_iommu_run *run)
+{
+	return vhost_iommu_find_bar(current->mm, uaddr, NR, write, run);
+}
+
 static void pin_memory(struct kunit *test)
 {
 	struct vhost_iommu_run run;
@@ -49,14 +54,43 @@ static void pin_memory(struct kunit *test)
 			     MAP_ANONYMOUS | MAP_PRIVATE, 0);
 	KUNIT_ASSERT_NE(test, addr, 0UL);
 	KUNIT_ASSERT_EQ(test, pin(addr, NR, false, &run), 0);
-	KUNIT_EXPECT_TRUE(test, run.pinned);
 	KUNIT_EXPECT_GE(test, run.npages, 1);
 	KUNIT_EXPECT_LE(test, run.npages, NR);
 	vhost_iommu_unpin(run.phys, run.npages, false);
 
 	KUNIT_EXPECT_EQ(test, pin(addr, NR, true, &run), -EFAULT);
+	KUNIT_EXPECT_EQ(test, find_bar(addr, false, &run), -EFAULT);
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr, NR * PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, pin(addr, NR, false, &run), -EFAULT);
+	KUNIT_EXPECT_EQ(test, find_bar(addr, false, &run), -EFAULT);
+}
+
+/* Runs that meet are one, and there is room for any number. */
+static void pin_runs(struct kunit *test)
+{
+	struct vhost_iommu_runs runs = { LIST_HEAD_INIT(runs.chunks) };
+	struct vhost_iommu_run_chunk *chunk;
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < 1000; i++) {
+		const struct vhost_iommu_run two[] = {
+			{ .phys = PFN_PHYS(10 * i), .npages = 2 },
+			{ .phys = PFN_PHYS(10 * i + 2), .npages = 3 },
+		};
+
+		KUNIT_ASSERT_EQ(test, vhost_iommu_runs_add(&runs, &two[0]), 0);
+		KUNIT_ASSERT_EQ(test, vhost_iommu_runs_add(&runs, &two[1]), 0);
+	}
+	list_for_each_entry(chunk, &runs.chunks, list) {
+		for (i = 0; i < chunk->nr; i++, nr++) {
+			KUNIT_EXPECT_EQ(test, chunk->runs[i].phys,
+					PFN_PHYS(10 * nr));
+			KUNIT_EXPECT_EQ(test, chunk->runs[i].npages, 5);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, nr, 1000);
+	vhost_iommu_runs_free(&runs);
+	KUNIT_EXPECT_TRUE(test, list_empty(&runs.chunks));
 }
 
 static void set_reserved(struct page *page, unsigned int nr, bool reserved)
@@ -87,16 +121,17 @@ static void pin_device(struct kunit *test)
 	fput(file);
 	KUNIT_ASSERT_NE(test, addr, 0UL);
 
-	KUNIT_EXPECT_EQ(test, pin(addr, NR, true, &run), -EFAULT);
 	KUNIT_EXPECT_EQ(test, pin(addr, NR, false, &run), -EFAULT);
+	KUNIT_EXPECT_EQ(test, find_bar(addr, true, &run), -EFAULT);
+	KUNIT_EXPECT_EQ(test, find_bar(addr, false, &run), -EFAULT);
 	set_reserved(page, NR, true);
-	KUNIT_ASSERT_EQ(test, pin(addr, NR, true, &run), 0);
-	KUNIT_EXPECT_FALSE(test, run.pinned);
+	KUNIT_EXPECT_EQ(test, pin(addr, NR, true, &run), -EFAULT);
+	KUNIT_ASSERT_EQ(test, find_bar(addr, true, &run), 0);
 	KUNIT_EXPECT_EQ(test, run.npages, NR);
 	KUNIT_EXPECT_EQ(test, run.phys, PFN_PHYS(page_to_pfn(page)));
 	/* The run ends where it is not a device's any more. */
 	set_reserved(page + 2, NR - 2, false);
-	KUNIT_ASSERT_EQ(test, pin(addr, NR, true, &run), 0);
+	KUNIT_ASSERT_EQ(test, find_bar(addr, true, &run), 0);
 	KUNIT_EXPECT_EQ(test, run.npages, 2);
 
 	set_reserved(page, 2, false);
@@ -107,6 +142,7 @@ static void pin_device(struct kunit *test)
 static struct kunit_case pin_test_cases[] = {
 	KUNIT_CASE(pin_memory),
 	KUNIT_CASE(pin_device),
+	KUNIT_CASE(pin_runs),
 	{}
 };
 

@@ -141,6 +141,7 @@ static int stage2_test_init(struct kunit *test)
 	test->priv = t;
 	t->g = guest_create(test);
 	s2 = &t->s2;
+	kref_init(&s2->kref);
 	init_rwsem(&s2->lock);
 	s2->backend = &vhost_iommu_container;
 	/* The thread of a case, and its user memory, end before the cleaning up. */
@@ -154,13 +155,14 @@ static int stage2_test_init(struct kunit *test)
 	class_init(s2, &t->b, 0xfeb00000);
 	list_add_tail(&t->a.class.list, &s2->classes);
 	list_add_tail(&t->b.class.list, &s2->classes);
-	return 0;
+	return vhost_iommu_register_s2(s2);
 }
 
 static void stage2_test_exit(struct kunit *test)
 {
 	struct stage2_test *t = test->priv;
 
+	vhost_iommu_unregister_s2(&t->s2);
 	down_write(&t->s2.lock);
 	vhost_iommu_s2_unmap_all(&t->s2);
 	up_write(&t->s2.lock);
@@ -175,13 +177,8 @@ static void stage2_test_exit(struct kunit *test)
 /* Map the guest's memory. */
 static int map_at(struct stage2_test *t, u64 gpa)
 {
-	int ret;
-
-	down_write(&t->s2.lock);
-	ret = vhost_iommu_s2_map(&t->s2, gpa, t->g->base, GUEST_SIZE,
-				 IOMMU_READ | IOMMU_WRITE);
-	up_write(&t->s2.lock);
-	return ret;
+	return vhost_iommu_s2_map(&t->s2, gpa, t->g->base, GUEST_SIZE,
+				  IOMMU_READ | IOMMU_WRITE);
 }
 
 static u64 unmap_at(struct stage2_test *t, u64 gpa)
