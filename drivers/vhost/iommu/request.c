@@ -306,6 +306,23 @@ static u8 probe(struct vhost_iommu *vi, const struct vhost_iommu_chain *chain,
 	return VIRTIO_IOMMU_S_OK;
 }
 
+static void probe_done(struct batch *b, u8 status)
+{
+	if (status)
+		b->vi->stats.failed++;
+	trace_vhost_iommu_request(b->vi, VIRTIO_IOMMU_T_PROBE, status);
+}
+
+/* No property can be written: only the tail, at @offset. Return: bytes written. */
+static u32 refuse_probe(struct batch *b, const struct vhost_iommu_chain *chain,
+			u32 offset, u8 status)
+{
+	probe_done(b, status);
+	if (write_tail(b, chain, offset, status))
+		return 0;
+	return offset + sizeof(struct virtio_iommu_req_tail);
+}
+
 /* Return: bytes written, 0 if the buffer is no request. */
 static u32 handle_probe(struct batch *b, const struct vhost_iommu_chain *chain,
 			const union request *req)
@@ -314,32 +331,21 @@ static u32 handle_probe(struct batch *b, const struct vhost_iommu_chain *chain,
 	u32 len = size + sizeof(struct virtio_iommu_req_tail);
 	struct virtio_iommu_req_tail *tail;
 	void *buf;
-	u8 status;
 
 	if (!size || !(b->vi->features & BIT_ULL(VIRTIO_IOMMU_F_PROBE)))
 		return 0;
 	b->vi->stats.probe++;
-
-	if (chain->in_len < len) {
-		/* No property may be written: only the tail, at the end. */
-		b->vi->stats.failed++;
-		if (write_tail(b, chain, chain->in_len - sizeof(*tail),
-			       VIRTIO_IOMMU_S_INVAL))
-			return 0;
-		return chain->in_len;
-	}
+	trace_vhost_iommu_probe(b->vi, le32_to_cpu(req->probe.endpoint));
+	if (chain->in_len < len)
+		return refuse_probe(b, chain, chain->in_len - sizeof(*tail),
+				    VIRTIO_IOMMU_S_INVAL);
 
 	buf = kzalloc(len, GFP_KERNEL);
-	if (!buf) {
-		b->vi->stats.failed++;
-		return write_tail(b, chain, size, VIRTIO_IOMMU_S_NOMEM) ? 0 : len;
-	}
-	status = probe(b->vi, chain, req, buf);
-	if (status)
-		b->vi->stats.failed++;
-	trace_vhost_iommu_request(b->vi, req->head.type, status);
+	if (!buf)
+		return refuse_probe(b, chain, size, VIRTIO_IOMMU_S_NOMEM);
 	tail = buf + size;
-	tail->status = status;
+	tail->status = probe(b->vi, chain, req, buf);
+	probe_done(b, tail->status);
 	if (vhost_iommu_vring_write(b->vr, b->vi->mem, chain, 0, buf, len))
 		len = 0;
 	kfree(buf);

@@ -167,6 +167,20 @@ TRACE_EVENT(vhost_iommu_unmap,
 		  __entry->domain, __entry->start, __entry->last)
 );
 
+TRACE_EVENT(vhost_iommu_probe,
+	TP_PROTO(const struct vhost_iommu *vi, u32 endpoint),
+	TP_ARGS(vi, endpoint),
+	TP_STRUCT__entry(
+		__field(const void *, vi)
+		__field(u32, endpoint)
+	),
+	TP_fast_assign(
+		__entry->vi = vi;
+		__entry->endpoint = endpoint;
+	),
+	TP_printk("dev=%p endpoint=%#x", __entry->vi, __entry->endpoint)
+);
+
 /* The VMM has to forget translations. */
 TRACE_EVENT(vhost_iommu_invalidate,
 	TP_PROTO(const struct vhost_iommu *vi, u32 endpoint, u64 start, u64 last),
