@@ -407,6 +407,48 @@ static int hot_reset(struct edu *edu)
 	return ioctl(edu->device, VFIO_DEVICE_PCI_HOT_RESET, &arg);
 }
 
+/*
+ * The address of a device's MSIs, which are off: nobody but a reset changes it, and what
+ * the kernel saves and restores around a reset is without it.
+ */
+static int msi_address(const char *name)
+{
+	unsigned char at = PCI_CAPABILITY_LIST, id = 0;
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), PCI "devices/%s/config", name);
+	fd = open(path, O_RDWR);
+	while (fd >= 0 && id != PCI_CAP_ID_MSI && pread(fd, &at, 1, at) == 1 &&
+	       at && pread(fd, &id, 1, at) == 1)
+		at += PCI_CAP_LIST_NEXT;
+	if (id == PCI_CAP_ID_MSI &&
+	    lseek(fd, at - PCI_CAP_LIST_NEXT + PCI_MSI_ADDRESS_LO, SEEK_SET) > 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static __u32 get_msi_address(const char *name)
+{
+	int fd = msi_address(name);
+	__u32 value = ~0U;
+
+	if (read(fd, &value, sizeof(value)) != sizeof(value))
+		value = ~0U;
+	close(fd);
+	return value;
+}
+
+static bool set_msi_address(const char *name, __u32 value)
+{
+	int fd = msi_address(name);
+	bool set = write(fd, &value, sizeof(value)) == sizeof(value);
+
+	close(fd);
+	return set && get_msi_address(name) == value;
+}
+
 /* The bus of two devices of one group, in a domain. */
 TEST_F(life, hot_reset)
 {
@@ -423,8 +465,12 @@ TEST_F(life, hot_reset)
 	EXPECT_TRUE(works(a, vm));
 	EXPECT_TRUE(works(&b, vm));
 
+	EXPECT_TRUE(set_msi_address(a->name, 0xfee01000));
+	EXPECT_TRUE(set_msi_address(b.name, 0xfee01000));
 	begin_dma(&b, vm);
 	EXPECT_EQ(0, hot_reset(a));
+	EXPECT_EQ(0, get_msi_address(a->name));
+	EXPECT_EQ(0, get_msi_address(b.name));
 	EXPECT_TRUE(works(a, vm));
 	EXPECT_TRUE(works(&b, vm));
 	EXPECT_STATUS(OK, unmap(vm, 1, SRC_IOVA, 2 * PAGE));

@@ -563,6 +563,44 @@ TEST_F(edu, bar)
 	EXPECT_ERRNO(ENOTTY, ioctl(edu->container, VFIO_IOMMU_DIRTY_PAGES, NULL));
 }
 
+/* Pages of 2 MiB are used where all addresses allow it; both ways DMA arrives. */
+TEST_F(edu, huge_pages)
+{
+	const __u64 huge = 2UL << 20, gpa = 1UL << 30;
+	const __u64 aligned = 2UL << 30, off = (3UL << 30) + PAGE;
+	struct vm *vm = &self->vm;
+	long tables, small;
+	char *ram;
+
+	ASSERT_TRUE(write_file("/proc/sys/vm/nr_hugepages", "2"));
+	ram = mmap(NULL, huge, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	ASSERT_NE(MAP_FAILED, ram);
+	ASSERT_EQ(0, s2_map(&self->edu, ram, gpa, huge, DMA_RW));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, PAGE, SRC_GPA, RW));
+
+	/* The tables on the way there, the same for both, and two of small pages. */
+	tables = table_pages();
+	EXPECT_STATUS(OK, map(vm, 1, off, huge, gpa, RW));
+	small = table_pages() - tables;
+	tables = table_pages();
+	EXPECT_STATUS(OK, map(vm, 1, aligned, huge, gpa, RW));
+	EXPECT_EQ(small - 2, table_pages() - tables);
+
+	EXPECT_TRUE(edu_writes(&self->edu, SRC_IOVA, self->src,
+			       aligned + huge - PAGE, ram + huge - PAGE));
+	EXPECT_TRUE(edu_writes(&self->edu, SRC_IOVA, self->src,
+			       off + huge - PAGE, ram + huge - PAGE));
+	EXPECT_STATUS(RANGE, unmap(vm, 1, aligned, PAGE));
+	EXPECT_STATUS(OK, unmap(vm, 1, aligned, huge));
+	EXPECT_FALSE(edu_writes(&self->edu, SRC_IOVA, self->src, aligned, ram));
+	EXPECT_EQ(huge, s2_unmap(&self->edu, gpa, huge, 0));
+	EXPECT_FALSE(edu_writes(&self->edu, SRC_IOVA, self->src, off, ram));
+	munmap(ram, huge);
+	EXPECT_TRUE(write_file("/proc/sys/vm/nr_hugepages", "0"));
+}
+
 /* Another process has no memory here. */
 TEST_F(edu, other_process)
 {
