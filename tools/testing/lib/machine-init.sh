@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# What the first process of every test machine needs; see machine.sh.
+# What the first process of every test machine needs; see machine.sh. REPORT is the
+# serial line for what it has to say.
 
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs dev /dev
 mount -t debugfs debugfs /sys/kernel/debug
-exec 3> /dev/ttyS1
+exec 3> "/dev/${REPORT-ttyS1}"
 
 verdict()
 {
@@ -36,6 +37,27 @@ argument()
 	for word in $line; do
 		[ "${word%%=*}" != "$1" ] || echo "${word#*=}"
 	done
+}
+
+SUITES=/sys/kernel/debug/kunit
+
+# Loads a module and hands over the results of the suites that came with it.
+run_suites()
+{
+	local module="$1" suite count=0
+
+	ls "$SUITES" > /before
+	pass_if "$module: loads" insmod "/lib/$module.ko"
+	for suite in "$SUITES"/*; do
+		[ -d "$suite" ] || continue
+		suite=${suite##*/}
+		grep -q -x -F "$suite" /before && continue
+		verdict "suite $suite"
+		cat "$SUITES/$suite/results" >&3
+		verdict "end $suite"
+		count=$((count + 1))
+	done
+	pass_if "$module: has suites" [ "$count" -gt 0 ]
 }
 
 no_leaks()

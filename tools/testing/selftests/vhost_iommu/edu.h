@@ -69,7 +69,8 @@ static inline int edu_set_container(struct edu *edu)
 	       ioctl(edu->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 }
 
-static inline int edu_open_device(struct edu *edu)
+/* Let the device, which is open, access memory, and map its BAR. */
+static inline int edu_prepare(struct edu *edu)
 {
 	struct vfio_region_info bar = {
 		.argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX,
@@ -79,9 +80,7 @@ static inline int edu_open_device(struct edu *edu)
 	};
 	__u16 command;
 
-	edu->device = ioctl(edu->group, VFIO_GROUP_GET_DEVICE_FD, edu->name);
-	if (edu->device < 0 ||
-	    ioctl(edu->device, VFIO_DEVICE_GET_REGION_INFO, &bar) ||
+	if (ioctl(edu->device, VFIO_DEVICE_GET_REGION_INFO, &bar) ||
 	    ioctl(edu->device, VFIO_DEVICE_GET_REGION_INFO, &config))
 		return -1;
 	if (pread(edu->device, &command, 2, config.offset + PCI_COMMAND) != 2)
@@ -93,6 +92,12 @@ static inline int edu_open_device(struct edu *edu)
 	edu->bar = mmap(NULL, bar.size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			edu->device, bar.offset);
 	return edu->bar == MAP_FAILED ? -1 : 0;
+}
+
+static inline int edu_open_device(struct edu *edu)
+{
+	edu->device = ioctl(edu->group, VFIO_GROUP_GET_DEVICE_FD, edu->name);
+	return edu->device < 0 ? -1 : edu_prepare(edu);
 }
 
 /* The BAR once more, at an address that is free to take. */
