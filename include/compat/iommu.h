@@ -12,9 +12,16 @@
 
 /*
  * COMPAT_ATTACH_DEV(name) makes compat_name(), an iommu_domain_ops.attach_dev,
- * of int name(struct iommu_domain *domain, struct device *dev).
+ * of int name(struct iommu_domain *domain, struct device *dev). compat_attach_dev()
+ * calls one.
  */
 #ifdef COMPAT_IOMMU_ATTACH_OLD
+static inline int compat_attach_dev(struct iommu_domain *domain,
+				    struct device *dev)
+{
+	return domain->ops->attach_dev(domain, dev, NULL);
+}
+
 #define COMPAT_ATTACH_DEV(name)						\
 static int compat_##name(struct iommu_domain *domain,			\
 			 struct device *dev,				\
@@ -23,6 +30,12 @@ static int compat_##name(struct iommu_domain *domain,			\
 	return name(domain, dev);					\
 }
 #else
+static inline int compat_attach_dev(struct iommu_domain *domain,
+				    struct device *dev)
+{
+	return domain->ops->attach_dev(domain, dev);
+}
+
 #define COMPAT_ATTACH_DEV(name)						\
 static int compat_##name(struct iommu_domain *domain,			\
 			 struct device *dev)				\

@@ -9,6 +9,8 @@
 #include <linux/virtio_config.h>
 #include <uapi/linux/virtio_ring.h>
 
+#include <compat/iommu.h>
+
 #include "fake_device.h"
 
 #define ID		0x100
@@ -48,7 +50,7 @@ static unsigned int seen(struct fake_device *fake, u8 type)
 /* The core attaches identity domains only as default domains. */
 static int attach(struct iommu_domain *domain, struct device *dev)
 {
-	return domain->ops->attach_dev(domain, dev);
+	return compat_attach_dev(domain, dev);
 }
 
 /* Registers a device that the driver should refuse. */
