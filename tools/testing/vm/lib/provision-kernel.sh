@@ -372,3 +372,48 @@ build_testkernel()
 	find "$tmp/build" -name '*.o' -not -path '*/scripts/*' \
 		-not -path '*/tools/*' -delete
 }
+
+TESTKERNEL_ARM64_CONFIG=$TOP/tools/testing/arm64/kernel.config
+
+inputs_testkernel_arm64()
+{
+	"$0" source-next
+	cat "$TESTKERNEL_ARM64_CONFIG"
+	aarch64-linux-gnu-gcc --version | head -n 1
+}
+
+build_testkernel_arm64()
+{
+	local tmp=$1 final=$2 source lost
+
+	source=$("$0" source-next)
+	set -- -C "$source" O="$tmp/build" "${ARM64[@]}"
+	logged "$tmp/log" make "$@" \
+		KCONFIG_ALLCONFIG="$TESTKERNEL_ARM64_CONFIG" allnoconfig
+	lost=$(grep '^CONFIG' "$TESTKERNEL_ARM64_CONFIG" |
+		grep -v -x -F -f "$tmp/build/.config" || true)
+	[ -z "$lost" ] || die "the kernel does not take: ${lost//$'\n'/ }"
+	say "building the arm64 test kernel"
+	if ! make "$@" -j"$JOBS" Image modules headers \
+		< /dev/null 2>&1 | tee -a "$tmp/log" | kbuild_progress; then
+		tail -n 25 "$tmp/log" >&2
+		die "the arm64 test kernel does not build"
+	fi
+	cp "$tmp/build/arch/arm64/boot/Image" "$tmp/Image"
+	make -s "$@" kernelrelease > "$tmp/release"
+	sed -i "s|$tmp/|$final/|" "$tmp/build/Makefile"
+	find "$tmp/build" -name '*.o' -not -path '*/scripts/*' \
+		-not -path '*/tools/*' -delete
+}
+
+inputs_testmodules_arm64()
+{
+	tree_inputs
+	"$0" testkernel-arm64
+}
+
+build_testmodules_arm64()
+{
+	build_for testkernel-arm64 "$1" "${ARM64[@]}" \
+		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y CONFIG_VHOST_IOMMU_KUNIT_TEST=y
+}
