@@ -149,38 +149,34 @@ void viommu_encode_attach_pasids(struct viommu_request *req, u32 domain,
 /**
  * viommu_encode_invalidate() - tell the device that a table has changed
  * @req: filled in
- * @domain: the domain's number
- * @pasid: the PASID that has the table, or IOMMU_PASID_INVALID if the domain has it
- * @start: the first address
- * @last: the last address; with 0 and U64_MAX, all of the table
- * @leaf: only entries without a table below have changed
+ * @inv: of what
  */
-void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u32 pasid,
-			      u64 start, u64 last, bool leaf)
+void viommu_encode_invalidate(struct viommu_request *req,
+			      const struct viommu_invalidation *inv)
 {
 	struct virtio_iommu_req_invalidate *out = &req->out.invalidate;
+	u64 start = ALIGN_DOWN(inv->start, SZ_4K);
 
 	viommu_encode(req, VIRTIO_IOMMU_T_INVALIDATE,
 		      offsetof(struct virtio_iommu_req_invalidate, tail));
-	out->domain = cpu_to_le32(domain);
+	out->domain = cpu_to_le32(inv->domain);
 	out->inv_type = cpu_to_le16(VIRTIO_IOMMU_INV_T_IOTLB |
 				    VIRTIO_IOMMU_INV_T_DEV_IOTLB);
-	if (leaf)
+	if (inv->leaf)
 		out->flags = cpu_to_le16(VIRTIO_IOMMU_INVAL_F_LEAF);
-	if (pasid != IOMMU_PASID_INVALID) {
+	if (inv->pasid != IOMMU_PASID_INVALID) {
 		out->flags |= cpu_to_le16(VIRTIO_IOMMU_INVAL_F_PASID);
-		out->pasid = cpu_to_le32(pasid);
+		out->pasid = cpu_to_le32(inv->pasid);
 	}
-	if (!start && last == U64_MAX) {
-		out->inv_gran = cpu_to_le16(pasid == IOMMU_PASID_INVALID ?
+	if (!start && inv->last == U64_MAX) {
+		out->inv_gran = cpu_to_le16(inv->pasid == IOMMU_PASID_INVALID ?
 					    VIRTIO_IOMMU_INVAL_G_DOMAIN :
 					    VIRTIO_IOMMU_INVAL_G_PASID);
 		return;
 	}
-	start = ALIGN_DOWN(start, SZ_4K);
 	out->inv_gran = cpu_to_le16(VIRTIO_IOMMU_INVAL_G_VA);
 	out->virt_start = cpu_to_le64(start);
-	out->nr_pages = cpu_to_le64((last - start) / SZ_4K + 1);
+	out->nr_pages = cpu_to_le64((inv->last - start) / SZ_4K + 1);
 	out->granule = ilog2(SZ_4K);
 }
 
@@ -194,8 +190,11 @@ void viommu_encode_invalidate_pasid(struct viommu_request *req, u32 domain,
 				    u32 pasid)
 {
 	struct virtio_iommu_req_invalidate *out = &req->out.invalidate;
+	struct viommu_invalidation inv = {
+		.domain = domain, .pasid = pasid, .last = U64_MAX,
+	};
 
-	viommu_encode_invalidate(req, domain, pasid, 0, U64_MAX, false);
+	viommu_encode_invalidate(req, &inv);
 	out->inv_type |= cpu_to_le16(VIRTIO_IOMMU_INV_T_PASID);
 }
 

@@ -99,6 +99,22 @@ struct viommu_request {
 };
 
 /**
+ * struct viommu_invalidation - what the device shall forget of a table
+ * @domain: the domain's number
+ * @pasid: the PASID that has the table, or IOMMU_PASID_INVALID if the domain has it
+ * @start: the first address
+ * @last: the last address; with 0 and U64_MAX, all of the table
+ * @leaf: only entries without a table below have changed
+ */
+struct viommu_invalidation {
+	u32 domain;
+	u32 pasid;
+	u64 start;
+	u64 last;
+	bool leaf;
+};
+
+/**
  * struct viommu_queue - the request queue of an instance
  * @lock: of everything here, and of the mappings of all domains
  * @vq: valid while the device is not given up
@@ -164,8 +180,8 @@ void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
 				u32 endpoint, u64 root);
 void viommu_encode_attach_pasids(struct viommu_request *req, u32 domain,
 				 u32 endpoint, u64 table, u8 bits);
-void viommu_encode_invalidate(struct viommu_request *req, u32 domain, u32 pasid,
-			      u64 start, u64 last, bool leaf);
+void viommu_encode_invalidate(struct viommu_request *req,
+			      const struct viommu_invalidation *inv);
 void viommu_encode_invalidate_pasid(struct viommu_request *req, u32 domain,
 				    u32 pasid);
 int viommu_status_to_errno(u8 status);

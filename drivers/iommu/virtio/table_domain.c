@@ -146,9 +146,9 @@ bool viommu_tables_wanted(struct viommu_dev *viommu,
 	       min_t(u64, caps->last, geometry->aperture_end);
 }
 
-/* Have the device forget a range of a domain or of a PASID, and wait until it has. */
-static int viommu_invalidate(struct viommu_queue *queue, u32 domain, u32 pasid,
-			     u64 start, u64 last, bool leaf)
+/* Have the device forget something, and wait until it has. */
+static int viommu_invalidate(struct viommu_queue *queue,
+			     const struct viommu_invalidation *inv)
 {
 	struct viommu_batch batch;
 	struct viommu_request *req;
@@ -161,7 +161,7 @@ static int viommu_invalidate(struct viommu_queue *queue, u32 domain, u32 pasid,
 	if (IS_ERR(req)) {
 		err = PTR_ERR(req);
 	} else {
-		viommu_encode_invalidate(req, domain, pasid, start, last, leaf);
+		viommu_encode_invalidate(req, inv);
 		err = viommu_request_submit(queue, &batch.stream, req);
 	}
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -176,6 +176,10 @@ static int viommu_send_invalidate(struct viommu_domain *vdomain, u64 start,
 				  u64 last, bool leaf)
 {
 	struct viommu_queue *queue = &vdomain->viommu->queue;
+	struct viommu_invalidation inv = {
+		.domain = vdomain->id, .pasid = IOMMU_PASID_INVALID,
+		.start = start, .last = last, .leaf = leaf,
+	};
 	unsigned long user;
 	void *note;
 	int err = 0;
@@ -183,14 +187,13 @@ static int viommu_send_invalidate(struct viommu_domain *vdomain, u64 start,
 	/* Someone who comes to use it now reads the table after we have written. */
 	smp_mb();
 	if (READ_ONCE(vdomain->table_used))
-		err = viommu_invalidate(queue, vdomain->id, IOMMU_PASID_INVALID,
-					start, last, leaf);
+		err = viommu_invalidate(queue, &inv);
 	xa_for_each(&vdomain->pasid_users, user, note) {
 		if (err)
 			break;
-		err = viommu_invalidate(queue, viommu_pasid_user_domain(user),
-					viommu_pasid_user_pasid(user), start,
-					last, leaf);
+		inv.domain = viommu_pasid_user_domain(user);
+		inv.pasid = viommu_pasid_user_pasid(user);
+		err = viommu_invalidate(queue, &inv);
 	}
 	return err;
 }
