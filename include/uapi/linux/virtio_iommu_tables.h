@@ -18,7 +18,9 @@
 #define VIRTIO_IOMMU_T_ATTACH_TABLE		0x06
 #define VIRTIO_IOMMU_T_INVALIDATE		0x07
 
-/* Formats; of the drafts' own, 1 (Arm LPAE) and 2 (SMMUv3 PASID table). */
+/* Formats: those of the drafts, and ours */
+#define VIRTIO_IOMMU_FORMAT_PGTF_ARM_LPAE	1
+#define VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3	2
 #define VIRTIO_IOMMU_FORMAT_EXPERIMENTAL	0xff00
 #define VIRTIO_IOMMU_FORMAT_PGTF_X86_64		0xff00
 #define VIRTIO_IOMMU_FORMAT_PASIDTF		0xff01
@@ -84,6 +86,34 @@ struct virtio_iommu_req_attach_pasid_table {
 	__u8 reserved;
 	__le64 table;
 	__u8 reserved2[52];
+	struct virtio_iommu_req_tail tail;
+};
+
+/**
+ * struct virtio_iommu_req_attach_pst_arm - ATTACH_TABLE, Arm context descriptors
+ * @head: type VIRTIO_IOMMU_T_ATTACH_TABLE
+ * @domain: domain number
+ * @endpoint: endpoint number
+ * @format: VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3
+ * @s1fmt: levels of the table: 0 for one
+ * @s1dss: what requests without a PASID are
+ * @s1contextptr: guest-physical address of the table
+ * @s1cdmax: log2 of how many descriptors there are
+ * @reserved: must be 0
+ * @tail: status
+ *
+ * The fields are those of a stream table entry.
+ */
+struct virtio_iommu_req_attach_pst_arm {
+	struct virtio_iommu_req_head head;
+	__le32 domain;
+	__le32 endpoint;
+	__le16 format;
+	__u8 s1fmt;
+	__u8 s1dss;
+	__le64 s1contextptr;
+	__le32 s1cdmax;
+	__u8 reserved[48];
 	struct virtio_iommu_req_tail tail;
 };
 
@@ -227,6 +257,51 @@ struct virtio_iommu_probe_pasidtf {
 	__u8 reserved[2];
 	__le64 flags;
 };
+
+/**
+ * struct virtio_iommu_probe_pgtf_arm - context descriptors can lead to LPAE tables
+ * @head: type VIRTIO_IOMMU_PROBE_T_PAGE_TABLE_FMT
+ * @format: VIRTIO_IOMMU_FORMAT_PGTF_ARM_LPAE
+ * @asid_bits: 8 or 16
+ * @reserved: 0
+ * @flags: 0
+ */
+struct virtio_iommu_probe_pgtf_arm {
+	struct virtio_iommu_probe_property head;
+	__le16 format;
+	__u8 asid_bits;
+	__u8 reserved;
+	__le64 flags;
+};
+
+/**
+ * struct virtio_iommu_probe_pstf_arm - the endpoint takes Arm context descriptors
+ * @head: type VIRTIO_IOMMU_PROBE_T_PASID_TABLE_FMT
+ * @format: VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3
+ * @reserved: 0
+ * @flags: 0
+ */
+struct virtio_iommu_probe_pstf_arm {
+	struct virtio_iommu_probe_property head;
+	__le16 format;
+	__u8 reserved[2];
+	__le64 flags;
+};
+
+/* A context descriptor: fields of its first word; the table is in the second */
+#define VIRTIO_IOMMU_ARM_CD_T0SZ		0x000000000000003fULL
+#define VIRTIO_IOMMU_ARM_CD_TG0			0x00000000000000c0ULL
+#define VIRTIO_IOMMU_ARM_CD_IR0			0x0000000000000300ULL
+#define VIRTIO_IOMMU_ARM_CD_OR0			0x0000000000000c00ULL
+#define VIRTIO_IOMMU_ARM_CD_SH0			0x0000000000003000ULL
+#define VIRTIO_IOMMU_ARM_CD_EPD1		(1ULL << 30)
+#define VIRTIO_IOMMU_ARM_CD_V			(1ULL << 31)
+#define VIRTIO_IOMMU_ARM_CD_IPS			0x0000000700000000ULL
+#define VIRTIO_IOMMU_ARM_CD_AA64		(1ULL << 41)
+#define VIRTIO_IOMMU_ARM_CD_R			(1ULL << 45)
+#define VIRTIO_IOMMU_ARM_CD_A			(1ULL << 46)
+#define VIRTIO_IOMMU_ARM_CD_ASET		(1ULL << 47)
+#define VIRTIO_IOMMU_ARM_CD_ASID		0xffff000000000000ULL
 
 /* An entry of a PASID table: valid, the address of an x86-64 table; the rest is 0. */
 #define VIRTIO_IOMMU_PASIDTF_VALID		(1ULL << 0)
