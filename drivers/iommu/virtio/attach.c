@@ -14,6 +14,7 @@
 
 #include "pasid.h"
 #include "table.h"
+#include "table_arm.h"
 #include "viommu.h"
 
 /* Ids on their way */
@@ -29,6 +30,8 @@ static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
 	      offsetof(struct virtio_iommu_req_attach_pgt_x86_64, endpoint));
 static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
 	      offsetof(struct virtio_iommu_req_attach_pasid_table, endpoint));
+static_assert(offsetof(struct virtio_iommu_req_attach, endpoint) ==
+	      offsetof(struct virtio_iommu_req_attach_pst_arm, endpoint));
 
 static void viommu_move_done(struct viommu_stream *stream,
 			     struct viommu_request *req, int err)
@@ -56,6 +59,9 @@ static void viommu_encode_move(struct viommu_request *req, struct viommu_id *id,
 	else if (to->table)
 		viommu_encode_attach_table(req, to->id, id->nr,
 					   virt_to_phys(to->table->root));
+	else if (to->arm)
+		viommu_encode_attach_cd(req, to->id, id->nr,
+					virt_to_phys(to->arm->cd));
 	else if (to->pasids)
 		viommu_encode_attach_pasids(req, to->id, id->nr,
 					    virt_to_phys(to->pasids->entries),
@@ -100,7 +106,7 @@ static void viommu_submit_move(struct viommu_move *move, struct viommu_id *id,
 		id->err = PTR_ERR(req);
 	} else {
 		/* From here on the device may know what is in the table. */
-		if (to && to->table)
+		if (to && (to->table || to->arm))
 			WRITE_ONCE(to->table_used, true);
 		if (id->domain && id->domain != to)
 			viommu_begin_leaving(id);

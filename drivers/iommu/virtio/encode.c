@@ -127,6 +127,25 @@ void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
 }
 
 /**
+ * viommu_encode_attach_cd() - move an endpoint into a domain with a context descriptor
+ * @req: filled in
+ * @domain: the domain's number
+ * @endpoint: the endpoint's id
+ * @cd: physical address of the descriptor, the only one of its table
+ */
+void viommu_encode_attach_cd(struct viommu_request *req, u32 domain,
+			     u32 endpoint, u64 cd)
+{
+	viommu_encode(req, VIRTIO_IOMMU_T_ATTACH_TABLE,
+		      offsetof(struct virtio_iommu_req_attach_pst_arm, tail));
+	req->out.attach_cd.domain = cpu_to_le32(domain);
+	req->out.attach_cd.endpoint = cpu_to_le32(endpoint);
+	req->out.attach_cd.format =
+		cpu_to_le16(VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3);
+	req->out.attach_cd.s1contextptr = cpu_to_le64(cd);
+}
+
+/**
  * viommu_encode_attach_pasids() - move an endpoint into a domain with a PASID table
  * @req: filled in
  * @domain: the domain's number
@@ -167,6 +186,10 @@ void viommu_encode_invalidate(struct viommu_request *req,
 	if (inv->pasid != IOMMU_PASID_INVALID) {
 		out->flags |= cpu_to_le16(VIRTIO_IOMMU_INVAL_F_PASID);
 		out->pasid = cpu_to_le32(inv->pasid);
+	}
+	if (inv->asid) {
+		out->flags |= cpu_to_le16(VIRTIO_IOMMU_INVAL_F_ARCHID);
+		out->archid = cpu_to_le64(inv->asid);
 	}
 	if (!start && inv->last == U64_MAX) {
 		out->inv_gran = cpu_to_le16(inv->pasid == IOMMU_PASID_INVALID ?

@@ -93,6 +93,7 @@ struct viommu_request {
 		struct virtio_iommu_req_probe probe;
 		struct virtio_iommu_req_attach_pgt_x86_64 attach_table;
 		struct virtio_iommu_req_attach_pasid_table attach_pasids;
+		struct virtio_iommu_req_attach_pst_arm attach_cd;
 		struct virtio_iommu_req_invalidate invalidate;
 	} out __aligned(VIOMMU_DMA_ALIGN);
 	struct virtio_iommu_req_tail tail __aligned(VIOMMU_DMA_ALIGN);
@@ -102,6 +103,7 @@ struct viommu_request {
  * struct viommu_invalidation - what the device shall forget of a table
  * @domain: the domain's number
  * @pasid: the PASID that has the table, or IOMMU_PASID_INVALID if the domain has it
+ * @asid: of the table in Arm's format, or 0
  * @start: the first address
  * @last: the last address; with 0 and U64_MAX, all of the table
  * @leaf: only entries without a table below have changed
@@ -109,6 +111,7 @@ struct viommu_request {
 struct viommu_invalidation {
 	u32 domain;
 	u32 pasid;
+	u16 asid;
 	u64 start;
 	u64 last;
 	bool leaf;
@@ -178,6 +181,8 @@ void viommu_encode_probe(struct viommu_request *req, u32 endpoint, void *in,
 			 size_t in_len);
 void viommu_encode_attach_table(struct viommu_request *req, u32 domain,
 				u32 endpoint, u64 root);
+void viommu_encode_attach_cd(struct viommu_request *req, u32 domain,
+			     u32 endpoint, u64 cd);
 void viommu_encode_attach_pasids(struct viommu_request *req, u32 domain,
 				 u32 endpoint, u64 table, u8 bits);
 void viommu_encode_invalidate(struct viommu_request *req,

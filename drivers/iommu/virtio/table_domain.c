@@ -16,6 +16,7 @@
 
 #include "pasid.h"
 #include "table.h"
+#include "table_arm.h"
 #include "viommu.h"
 
 static bool tables;
@@ -37,6 +38,7 @@ void viommu_parse_table_caps(u16 type, const void *property, size_t size,
 	const struct virtio_iommu_probe_input_range *input = property;
 	const struct virtio_iommu_probe_output_size *output = property;
 	const struct virtio_iommu_probe_pgtf_x86_64 *format = property;
+	const struct virtio_iommu_probe_pgtf_arm *arm_format = property;
 	const struct virtio_iommu_probe_pasid_size *pasid = property;
 	const struct virtio_iommu_probe_pasidtf *pasid_format = property;
 
@@ -58,23 +60,35 @@ void viommu_parse_table_caps(u16 type, const void *property, size_t size,
 			caps->output_bits = output->bits;
 		break;
 	case VIRTIO_IOMMU_PROBE_T_PAGE_TABLE_FMT:
-		if (size < sizeof(*format) ||
-		    get_unaligned_le16(&format->format) !=
-		    VIRTIO_IOMMU_FORMAT_PGTF_X86_64)
+		if (size < sizeof(*format))
 			break;
-		caps->format = true;
-		caps->negative = !(get_unaligned_le64(&format->flags) &
-				   VIRTIO_IOMMU_PGTF_X86_64_F_NO_NEGATIVE);
+		switch (get_unaligned_le16(&format->format)) {
+		case VIRTIO_IOMMU_FORMAT_PGTF_X86_64:
+			caps->format = true;
+			caps->negative = !(get_unaligned_le64(&format->flags) &
+					   VIRTIO_IOMMU_PGTF_X86_64_F_NO_NEGATIVE);
+			break;
+		case VIRTIO_IOMMU_FORMAT_PGTF_ARM_LPAE:
+			caps->arm_format = true;
+			caps->asid_bits = arm_format->asid_bits;
+			break;
+		}
 		break;
 	case VIRTIO_IOMMU_PROBE_T_PASID_SIZE:
 		if (size >= sizeof(*pasid))
 			caps->pasid_bits = pasid->bits;
 		break;
 	case VIRTIO_IOMMU_PROBE_T_PASID_TABLE_FMT:
-		if (size >= sizeof(*pasid_format) &&
-		    get_unaligned_le16(&pasid_format->format) ==
-		    VIRTIO_IOMMU_FORMAT_PASIDTF)
+		if (size < sizeof(*pasid_format))
+			break;
+		switch (get_unaligned_le16(&pasid_format->format)) {
+		case VIRTIO_IOMMU_FORMAT_PASIDTF:
 			caps->pasid_format = true;
+			break;
+		case VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3:
+			caps->arm_cd_format = true;
+			break;
+		}
 		break;
 	}
 }
@@ -95,6 +109,9 @@ void viommu_merge_table_caps(struct viommu_table_caps *caps,
 	caps->output_bits = min(caps->output_bits, other->output_bits);
 	caps->pasid_format &= other->pasid_format;
 	caps->pasid_bits = min(caps->pasid_bits, other->pasid_bits);
+	caps->arm_format &= other->arm_format;
+	caps->arm_cd_format &= other->arm_cd_format;
+	caps->asid_bits = min(caps->asid_bits, other->asid_bits);
 }
 
 static bool viommu_table_caps_usable(const struct viommu_table_caps *caps)
@@ -141,14 +158,21 @@ bool viommu_tables_wanted(struct viommu_dev *viommu,
 	/* The device has to know memory by the addresses that we know it by. */
 	return READ_ONCE(tables) &&
 	       virtio_has_feature(vdev, VIRTIO_IOMMU_F_ATTACH_TABLE) &&
-	       virtio_has_dma_quirk(vdev) && viommu_table_caps_usable(caps) &&
+	       virtio_has_dma_quirk(vdev) &&
+	       (viommu_arm_caps_usable(caps) || viommu_table_caps_usable(caps)) &&
 	       max_t(u64, caps->start, geometry->aperture_start) <
 	       min_t(u64, caps->last, geometry->aperture_end);
 }
 
-/* Have the device forget something, and wait until it has. */
-static int viommu_invalidate(struct viommu_queue *queue,
-			     const struct viommu_invalidation *inv)
+/**
+ * viommu_invalidate() - have the device forget something, and wait until it has
+ * @queue: the instance's
+ * @inv: what
+ *
+ * Return: 0 or an errno.
+ */
+int viommu_invalidate(struct viommu_queue *queue,
+		      const struct viommu_invalidation *inv)
 {
 	struct viommu_batch batch;
 	struct viommu_request *req;
@@ -396,6 +420,8 @@ static const struct iommu_domain_ops viommu_table_ops = {
  * @viommu: the instance that gets it
  * @caps: of the endpoints that will be in it; viommu_tables_wanted() is true for them
  *
+ * In Arm's format, if they know that, which their hardware may walk.
+ *
  * Return: the domain or an ERR_PTR.
  */
 struct iommu_domain *
@@ -405,6 +431,9 @@ viommu_domain_alloc_table(struct viommu_dev *viommu,
 	struct viommu_domain *vdomain;
 	struct iommu_domain *domain;
 	int err = -ENOMEM;
+
+	if (viommu_arm_caps_usable(caps))
+		return viommu_domain_alloc_arm(viommu, caps);
 
 	vdomain = kzalloc(sizeof(*vdomain), GFP_KERNEL);
 	if (!vdomain)

@@ -37,10 +37,12 @@
  * @viommu: the instance, NULL until the domain is bound to one. Holds a reference
  * @id: the domain's number on the device
  * @bypass: no translation; has no mappings
- * @table: our own page table, or NULL; then the device has @mappings
+ * @table: our own page table, or NULL; then the device has @mappings, unless there is
+ *	@arm
+ * @arm: our own page table in Arm's format, or NULL
  * @table_negative: an endpoint that may cache what @table has not was ever here;
  *	written under attach_lock
- * @table_used: the device was asked to use @table, and may still; written under
+ * @table_used: the device was asked to use @table or @arm, and may still; written under
  *	viommu_queue.lock
  * @pasid_users: entries of PASID tables that lead to @table, as viommu_pasid_user()
  *	has them; changes under attach_lock
@@ -63,6 +65,7 @@ struct viommu_domain {
 	u32 id;
 	bool bypass;
 	struct viommu_table *table;
+	struct viommu_arm_table *arm;
 	bool table_negative;
 	bool table_used;
 	struct xarray pasid_users;
@@ -181,6 +184,9 @@ struct viommu_id {
  * @output_bits: of a physical address
  * @pasid_format: it knows our format of PASID tables
  * @pasid_bits: of a PASID
+ * @arm_format: it knows tables of Arm's format
+ * @arm_cd_format: it knows Arm's context descriptors
+ * @asid_bits: of an ASID in those
  */
 struct viommu_table_caps {
 	bool format;
@@ -191,12 +197,17 @@ struct viommu_table_caps {
 	unsigned int output_bits;
 	bool pasid_format;
 	unsigned int pasid_bits;
+	bool arm_format;
+	bool arm_cd_format;
+	unsigned int asid_bits;
 };
 
 #define VIOMMU_ALL_TABLE_CAPS						\
 	((struct viommu_table_caps){ .format = true, .sizes = U64_MAX,	\
 				     .last = U64_MAX, .output_bits = 64,	\
-				     .pasid_format = true, .pasid_bits = 20 })
+				     .pasid_format = true, .pasid_bits = 20,	\
+				     .arm_format = true, .arm_cd_format = true,	\
+				     .asid_bits = 16 })
 
 /**
  * struct viommu_endpoint - a device behind the IOMMU
@@ -281,6 +292,8 @@ struct iommu_domain *
 viommu_domain_alloc_table(struct viommu_dev *viommu,
 			  const struct viommu_table_caps *caps);
 int viommu_attach_table(struct iommu_domain *domain, struct device *dev);
+int viommu_invalidate(struct viommu_queue *queue,
+		      const struct viommu_invalidation *inv);
 void viommu_parse_table_caps(u16 type, const void *property, size_t size,
 			     struct viommu_table_caps *caps);
 void viommu_merge_table_caps(struct viommu_table_caps *caps,

@@ -83,6 +83,7 @@ static void fake_read_request(struct fake_request *log, void *out)
 		log->flags = le16_to_cpu(inval->flags);
 		log->inv_type = le16_to_cpu(inval->inv_type);
 		log->pasid = le32_to_cpu(inval->pasid);
+		log->archid = le64_to_cpu(inval->archid);
 		log->start = le64_to_cpu(inval->virt_start);
 		log->last = log->start - 1 + (le64_to_cpu(inval->nr_pages) <<
 					      inval->granule);

@@ -31,6 +31,7 @@ struct fake_request {
 	u8 bits;
 	u16 inv_type;
 	u32 pasid;
+	u64 archid;
 };
 
 /**
