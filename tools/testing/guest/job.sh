@@ -11,6 +11,8 @@
 
 # shellcheck source=tools/testing/guest/devices.sh
 . /lib/devices.sh
+# shellcheck source=tools/testing/vm/guest/selftest.sh
+. /lib/selftest.sh
 
 start()
 {
@@ -67,30 +69,6 @@ net_test()
 	check "$name gets back what it has sent" "the data differ" \
 		net_echoes "$address" "$net"
 	interrupted "$name" "$address"
-}
-
-# selftest PROGRAM [OPTION...]: each of its results, and what it says of the bad ones.
-selftest()
-{
-	local program=$1 line text tests=0 plan=none
-
-	shift
-	EDU=$edu "/tests/$program" "$@" > /run/selftest 2>&1
-	while read -r line; do
-		text=${line#*ok [0-9]* }
-		case $line in
-		1..*)
-			plan=${line#1..} ;;
-		ok\ *|not\ ok\ *)
-			tests=$((tests + 1))
-			reported=$((reported + 1))
-			say "${line%%ok *}ok $program: $text" ;;
-		*.[ch]:[0-9]*:*)
-			say "# ${line#\# }" ;;
-		esac
-	done < /run/selftest
-	[ "$plan" = $tests ] ||
-		fail "$program runs to its end" "$tests results of $plan tests"
 }
 
 edu_test()

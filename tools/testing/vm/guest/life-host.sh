@@ -1,18 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# What can happen to a guest, and the ends that it can come to: QEMU killed at
-# different times, from its own start to the guest's use of the disk; the host
-# suspended; the module unloaded in use, and loaded again; QEMU killed for lack of
-# memory; the guest reset; the guest off.
+# What can happen to a guest, and the ends that it can come to: its memory does not
+# come; the host sleeps; QEMU killed at different times, from its own start to the
+# guest's use of the disk; the host suspended; the module unloaded in use, and loaded
+# again; QEMU killed for lack of memory; the guest reset; the guest off.
 
 # shellcheck source=tools/testing/vm/guest/host.sh
 . /lib/host.sh
 # shellcheck source=tools/testing/vm/guest/leaks.sh
 . /lib/leaks.sh
+# shellcheck source=tools/testing/vm/guest/selftest.sh
+. /lib/selftest.sh
 
 # In tenths of a second after the start of QEMU.
 KILL_AT=${KILL_AT-3 6 10 20 40 80}
+
+# wake_after SECONDS: by the clock
+wake_after()
+{
+	local alarm=/sys/class/rtc/rtc0/wakealarm
+
+	echo 0 > $alarm && echo "+$1" > $alarm
+}
+
+# Two edu devices, without a guest: the selftests are VMM and guest.
+selftests()
+{
+	local device
+
+	edu=
+	for device in /sys/bus/pci/devices/*; do
+		[ "$(cat "$device/device")" = 0x11e8 ] || continue
+		pci_to_vfio "${device##*/}"
+		export EDU2=$edu
+		edu=${device##*/}
+	done
+	check "there are two edu devices" "$edu $EDU2" [ -n "$EDU2" ]
+	selftest blocked
+	selftest traces
+	check "the clock can wake the host" "see the console" wake_after 5
+	selftest sleep
+}
 
 kill_early()
 {
@@ -121,6 +150,7 @@ life()
 	nvme=$(pci_find 1b36 0010)
 	group=$(pci_group "$nvme")
 	pci_to_vfio "$nvme" || fail "vfio-pci takes the disk" "not bound"
+	selftests
 	leaks_before
 	kill_early
 	note "busy"
@@ -132,3 +162,6 @@ life()
 
 life
 report_end
+# Once it has slept, the emulated machine does not turn itself off any more.
+reboot -f
+sleep 100

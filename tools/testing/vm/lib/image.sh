@@ -22,7 +22,7 @@ image_base()
 		ln -s busybox "$root/bin/$applet"
 	done
 	cp "$guest/init" "$root/init"
-	cp "$guest"/{wait,report}.sh "$root/lib/"
+	cp "$guest"/{wait,report,selftest}.sh "$root/lib/"
 	: > "$root/modules/order"
 }
 
