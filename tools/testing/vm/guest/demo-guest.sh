@@ -5,7 +5,7 @@
 # it may and what it may not reach, and goes on reading until it is killed.
 #
 # Settings: DRIVER (ours or intree), DISK_SUM (SHA-256), PATTERN, WRITE_AT and
-# WRITE_COUNT (128 KiB blocks).
+# WRITE_COUNT (128 KiB blocks), FAULTS (if the guest is told of DMA that is stopped).
 
 # The pattern that is looked for outside: WRITE_COUNT blocks of 128 KiB.
 pattern()
@@ -46,9 +46,15 @@ disk_test()
 		oflag=direct conv=fsync,notrunc
 }
 
+# fault_named ADDRESS ACCESS IOVA: whether the log has it, with the device
+fault_named()
+{
+	dmesg | grep -q " $1: fault: endpoint .* $2 address 0x$3, no mapping"
+}
+
 edu_test()
 {
-	local edu line
+	local edu line access iova
 
 	for edu in /sys/bus/pci/devices/*; do
 		[ "$(cat "$edu/device")" = 0x11e8 ] && break
@@ -63,6 +69,13 @@ edu_test()
 		esac
 		say "$line"
 	done < /run/edu.lines
+	[ -n "${FAULTS-}" ] || return
+	read -r _ access iova <<-LINE
+	$(grep -m 1 '^expect ' /run/edu.lines)
+	LINE
+	check "guest: its log names the device of a stopped $access" \
+		"see the console" \
+		eventually fault_named "${edu##*/}" "$access" "$iova"
 }
 
 disk=/dev/nvme0n1
