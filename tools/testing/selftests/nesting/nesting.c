@@ -5,6 +5,10 @@
  * it puts that memory into stage 2 and forwards the guest's commands. The edu device
  * that the environment names in EDU tells by DMA what the two stages make of it.
  *
+ * What QEMU 10.0 emulates has one descriptor in a table, since it knows no PASIDs, and no
+ * ATS. A fault of stage 2 while it walks stage 1 is reported as one of stage 1, so
+ * Linux gives it to the guest; other faults of stage 2 remain with the host.
+ *
  * A hostile guest is one whose descriptor, tables or pages are at addresses that it
  * was not given. They are physical addresses of pages that this program does have, so
  * that an access that goes past stage 2 finds what it looks for.
@@ -309,7 +313,10 @@ TEST_F(nesting, invalidate_other)
 	EXPECT_TRUE(writes(DST_IOVA, self->dst));
 }
 
-/* In one batch, of which as many are done as came before a bad one. */
+/*
+ * Several at once. After a bad one, the number says how many came before it, of which
+ * Linux 7.3 may have done none: they have to be sent again.
+ */
 TEST_F(nesting, invalidate_batch)
 {
 	struct smmu_command good = CMD_TLBI_NH_VA(ASID, DST_IOVA);
@@ -317,11 +324,19 @@ TEST_F(nesting, invalidate_batch)
 	struct smmu_command batch[] = { good, good, bad, good };
 	__u32 nr = 2;
 
+	ASSERT_EQ(0, attach_stage1(self->cd));
+	ASSERT_TRUE(writes(DST_IOVA, self->dst));
+	lpae_set(&self->memory, self->root, DST_IOVA, OTHER_GPA, LPAE_PAGE);
 	EXPECT_EQ(0, invalidate(&self->iommufd, self->viommu, batch, &nr));
 	EXPECT_EQ(2, nr);
+	EXPECT_TRUE(writes(DST_IOVA, self->other));
+
+	lpae_set(&self->memory, self->root, DST_IOVA, DST_GPA, LPAE_PAGE);
 	nr = 4;
 	EXPECT_ERRNO(EIO, invalidate(&self->iommufd, self->viommu, batch, &nr));
-	EXPECT_GE(2, nr);
+	EXPECT_EQ(2, nr);
+	EXPECT_EQ(0, invalidate(&self->iommufd, self->viommu, batch, &nr));
+	EXPECT_TRUE(writes(DST_IOVA, self->dst));
 }
 
 TEST_F(nesting, invalidate_refused)
@@ -533,6 +548,28 @@ TEST_F(nesting, stage2_unmap)
 	ASSERT_TRUE(writes(DST_IOVA, hostile.page[H_DST]));
 	ASSERT_EQ(0, ioas_unmap(&self->iommufd, hostile.phys[H_DST], 4096));
 	EXPECT_FALSE(writes(DST_IOVA, hostile.page[H_DST]));
+}
+
+/*
+ * The same of a descriptor and of a table. QEMU's SMMU keeps what it knows of a
+ * descriptor, the address of the table included, until it is told by name.
+ */
+TEST_F(nesting, stage2_unmap_tables)
+{
+	struct hostile hostile;
+
+	ASSERT_TRUE(hostile_create(&hostile));
+	ASSERT_EQ(0, hostile_give(&self->iommufd, &hostile, H_CD, H_DST));
+	ASSERT_EQ(0, attach_stage1(hostile.phys[H_CD]));
+	ASSERT_TRUE(hostile_writes(&self->edu, &hostile));
+	ASSERT_EQ(0, ioas_unmap(&self->iommufd, hostile.phys[H_L0], 4096));
+	ASSERT_EQ(0, command(CMD_CFGI_CD_ALL(VSID)));
+	EXPECT_FALSE(hostile_writes(&self->edu, &hostile));
+	ASSERT_EQ(0, hostile_give(&self->iommufd, &hostile, H_L0, H_L0));
+	EXPECT_TRUE(hostile_writes(&self->edu, &hostile));
+	ASSERT_EQ(0, ioas_unmap(&self->iommufd, hostile.phys[H_CD], 4096));
+	ASSERT_EQ(0, command(CMD_CFGI_CD_ALL(VSID)));
+	EXPECT_FALSE(hostile_writes(&self->edu, &hostile));
 }
 
 /* A device has one number. Without one, nothing of the guest's translates for it. */
