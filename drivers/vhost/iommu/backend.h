@@ -32,8 +32,9 @@ struct vhost_iommu_s2_range;
  * @block: leave a group nothing to reach
  * @alloc: make the domain of a hardware domain, empty, for the class of a group
  * @free: free it; no group is attached
- * @map: map a piece of a range of stage 2, all of it or nothing. Return: 0, -ENOMEM,
- *	-EINTR or an error of the IOMMU driver
+ * @map: map a piece of a range of stage 2, all of it or nothing. With a @shift, each 2
+ *	to the power of it bytes of @iova can be unmapped by themselves, while the rest is
+ *	in use. Return: 0, -ENOMEM, -EINTR or an error of the IOMMU driver
  * @unmap: unmap a piece that was mapped, or is a hole as bringing it back has failed.
  *	The hardware may reach it until there was a @flush
  * @flush: end that
@@ -54,7 +55,7 @@ struct vhost_iommu_backend {
 	void	(*free)(struct vhost_iommu_hwdom *hw);
 	int	(*map)(struct vhost_iommu_hwdom *hw,
 		       const struct vhost_iommu_s2_range *range, u64 iova,
-		       u64 gpa, u64 gpa_last, int prot);
+		       u64 gpa, u64 gpa_last, int prot, unsigned int shift);
 	void	(*unmap)(struct vhost_iommu_hwdom *hw, u64 iova, u64 size);
 	void	(*flush)(struct vhost_iommu_hwdom *hw);
 };

@@ -4,6 +4,7 @@
  * stage 2 is one for each class of groups. What is in the container, and where its
  * memory is, are the business of vfio.c, group.c and stage2.c.
  */
+#include <linux/bits.h>
 #include <linux/iommu.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -108,9 +109,47 @@ static void container_free(struct vhost_iommu_hwdom *hw)
 	iommu_domain_free(hw->domain);
 }
 
+/*
+ * How much can be mapped at once from @iova on: @size, or less, so that no whole page
+ * is in it that is larger than what can be unmapped by itself.
+ */
+static size_t map_size(const struct vhost_iommu_hwdom *hw, u64 iova, size_t size,
+		       unsigned int shift)
+{
+	u64 leaf = BIT_ULL(shift), page, before;
+
+	page = hw->domain->pgsize_bitmap & ~(leaf | (leaf - 1));
+	page &= -page;
+	before = -iova & (page - 1);
+	if (!shift || !page || size < page || before > size - page)
+		return size;
+	return before + leaf;
+}
+
+/* Map consecutive memory at @iova, which goes on by what was mapped. */
+static int map_run(struct vhost_iommu_hwdom *hw, u64 *iova, phys_addr_t phys,
+		   size_t size, int prot, unsigned int shift)
+{
+	while (size) {
+		size_t n = map_size(hw, *iova, size, shift);
+		int ret;
+
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      iommu_map(hw->domain, *iova, phys, n, prot,
+				GFP_KERNEL_ACCOUNT);
+		if (ret)
+			return ret;
+		*iova += n;
+		phys += n;
+		size -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
 static int container_map(struct vhost_iommu_hwdom *hw,
 			 const struct vhost_iommu_s2_range *range, u64 iova,
-			 u64 gpa, u64 gpa_last, int prot)
+			 u64 gpa, u64 gpa_last, int prot, unsigned int shift)
 {
 	struct iommu_domain *s2 = hw->class->domain;
 	u64 start = iova;
@@ -121,14 +160,10 @@ static int container_map(struct vhost_iommu_hwdom *hw,
 		size_t size = vhost_iommu_s2_run(s2, range, gpa, gpa_last,
 						 &phys);
 
-		ret = fatal_signal_pending(current) ? -EINTR :
-		      iommu_map(hw->domain, iova, phys, size, prot,
-				GFP_KERNEL_ACCOUNT);
+		ret = map_run(hw, &iova, phys, size, prot, shift);
 		if (ret)
 			goto err_unmap;
-		iova += size;
 		gpa += size;
-		cond_resched();
 	}
 	return 0;
 

@@ -100,8 +100,8 @@ static void domain_destroy(struct vhost_iommu_domain *domain)
 	xa_erase(&vi->domains, domain->id);
 	vi->nr_domains--;
 	while ((m = vhost_iommu_mapping_find(&domain->mappings, 0, U64_MAX))) {
+		vi->nr_mappings -= vhost_iommu_mapping_count(m);
 		vhost_iommu_mapping_del(&domain->mappings, m);
-		vi->nr_mappings--;
 		cond_resched();
 	}
 	kfree(domain);
@@ -455,9 +455,31 @@ void vhost_iommu_domain_unmap(struct vhost_iommu_domain *domain,
 	struct vhost_iommu_hwdom *hw;
 
 	list_for_each_entry(hw, &domain->hwdoms, owner_list)
-		vhost_iommu_hwdom_unmap(hw, m);
+		vhost_iommu_hwdom_unmap(hw, m, 0, U64_MAX);
 	vhost_iommu_mapping_del(&domain->mappings, m);
 	domain->vi->nr_mappings--;
+}
+
+/**
+ * vhost_iommu_domain_cut() - take leaves from a domain
+ * @domain: the domain
+ * @m: in its tree; freed if nothing is left of it
+ * @start: first I/O virtual address, of a leaf of @m
+ * @last: last I/O virtual address, of a leaf of @m
+ *
+ * A vhost_iommu_flush() has to follow.
+ */
+void vhost_iommu_domain_cut(struct vhost_iommu_domain *domain,
+			    struct vhost_iommu_mapping *m, u64 start, u64 last)
+{
+	struct vhost_iommu_hwdom *hw;
+
+	list_for_each_entry(hw, &domain->hwdoms, owner_list)
+		vhost_iommu_hwdom_unmap(hw, m,
+					vhost_iommu_mapping_gpa(m, start),
+					vhost_iommu_mapping_gpa(m, last));
+	domain->vi->nr_mappings -= (last - start + 1) >> m->shift;
+	vhost_iommu_mapping_cut(&domain->mappings, m, start, last);
 }
 
 static u8 add_mapping(struct vhost_iommu *vi, u32 id, u64 start, u64 last,

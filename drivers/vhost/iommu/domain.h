@@ -13,15 +13,17 @@ struct vhost_iommu_ep;
 struct vhost_iommu_group;
 
 /**
- * struct vhost_iommu_mapping - what one MAP request made
+ * struct vhost_iommu_mapping - what one MAP request made, or leaves of a table
  * @node: I/O virtual addresses
  * @gpa: the guest-physical address of the first one
  * @flags: VIRTIO_IOMMU_MAP_F_*
+ * @shift: log2 of the size of each leaf; 0 if a MAP request made it
  */
 struct vhost_iommu_mapping {
 	struct interval_tree_node	node;
 	u64				gpa;
 	u32				flags;
+	unsigned int			shift;
 };
 
 /**
@@ -85,6 +87,8 @@ vhost_iommu_mapping_add(struct rb_root_cached *mappings, u64 start, u64 last,
 			u64 gpa, u32 flags);
 void vhost_iommu_mapping_del(struct rb_root_cached *mappings,
 			     struct vhost_iommu_mapping *m);
+void vhost_iommu_mapping_cut(struct rb_root_cached *mappings,
+			     struct vhost_iommu_mapping *m, u64 start, u64 last);
 struct vhost_iommu_mapping *
 vhost_iommu_mapping_next(struct vhost_iommu_mapping *m, u64 start, u64 last);
 bool vhost_iommu_mapping_splits(struct rb_root_cached *mappings,
@@ -100,6 +104,8 @@ int vhost_iommu_domain_map(struct vhost_iommu_domain *domain,
 			   const struct vhost_iommu_mapping *m);
 void vhost_iommu_domain_unmap(struct vhost_iommu_domain *domain,
 			      struct vhost_iommu_mapping *m);
+void vhost_iommu_domain_cut(struct vhost_iommu_domain *domain,
+			    struct vhost_iommu_mapping *m, u64 start, u64 last);
 void vhost_iommu_domain_invalidate(struct vhost_iommu_domain *domain, u64 start,
 				   u64 last);
 struct vhost_iommu_hwdom *
@@ -126,7 +132,8 @@ int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
 			  const struct vhost_iommu_mapping *m, u64 gpa_start,
 			  u64 gpa_last);
 void vhost_iommu_hwdom_unmap(struct vhost_iommu_hwdom *hw,
-			     const struct vhost_iommu_mapping *m);
+			     const struct vhost_iommu_mapping *m, u64 gpa_start,
+			     u64 gpa_last);
 void vhost_iommu_hwdom_unmap_now(struct vhost_iommu_hwdom *hw,
 				 const struct vhost_iommu_mapping *m,
 				 u64 gpa_start, u64 gpa_last);
@@ -156,10 +163,23 @@ vhost_iommu_domain_has_table(const struct vhost_iommu_domain *domain)
 	       vhost_iommu_domain_has_pasids(domain);
 }
 
+/* The guest-physical address that a mapping has for @iova. */
+static inline u64 vhost_iommu_mapping_gpa(const struct vhost_iommu_mapping *m,
+					  u64 iova)
+{
+	return m->gpa + (iova - m->node.start);
+}
+
 /* The guest-physical address of the last byte of a mapping. */
 static inline u64 vhost_iommu_mapping_gpa_last(const struct vhost_iommu_mapping *m)
 {
-	return m->gpa + (m->node.last - m->node.start);
+	return vhost_iommu_mapping_gpa(m, m->node.last);
+}
+
+/* What a mapping counts as when mappings are limited in number. */
+static inline u64 vhost_iommu_mapping_count(const struct vhost_iommu_mapping *m)
+{
+	return m->shift ? (m->node.last - m->node.start + 1) >> m->shift : 1;
 }
 
 #endif /* _VHOST_IOMMU_DOMAIN_H */

@@ -6,7 +6,8 @@
  * What is in the hardware follows from the two: a page of a mapping is there if
  * stage 2 has its guest-physical address, with the permissions that both allow. A
  * run never crosses a range of stage 2, so it can be taken away and brought back
- * with the range.
+ * with the range. Nor is a page of the hardware's table larger than a leaf of the
+ * guest's: any leaf can go while its neighbours are in use.
  *
  * UNMAP requests leave their IOTLB entries to vhost_iommu_flush(), once for all
  * requests of a batch. It has to come before the lock of stage 2 is dropped, and
@@ -60,6 +61,9 @@ static void unmap_pieces(struct vhost_iommu_hwdom *hw,
 {
 	struct vhost_iommu_s2_range *range;
 
+	gpa_start = max(gpa_start, m->gpa);
+	gpa_last = min(gpa_last, vhost_iommu_mapping_gpa_last(m));
+
 	for (range = vhost_iommu_s2_first(hw->class->s2, gpa_start, gpa_last);
 	     range; range = vhost_iommu_s2_next(range, gpa_start, gpa_last)) {
 		u64 start = gpa_start, last = gpa_last;
@@ -101,7 +105,7 @@ int vhost_iommu_hwdom_map(struct vhost_iommu_hwdom *hw,
 			continue;
 		ret = backend(hw)->map(hw, range,
 				       m->node.start + (start - m->gpa), start,
-				       last, hw_prot(m, range));
+				       last, hw_prot(m, range), m->shift);
 		if (ret) {
 			if (start > gpa_start)
 				vhost_iommu_hwdom_unmap_now(hw, m, gpa_start,
@@ -133,18 +137,21 @@ void vhost_iommu_hwdom_unmap_now(struct vhost_iommu_hwdom *hw,
  * vhost_iommu_hwdom_unmap() - take a mapping out of the hardware
  * @hw: hardware domain
  * @m: mapping of its owner
+ * @gpa_start: only the part of the mapping from this guest-physical address
+ * @gpa_last: up to this one
  *
  * A vhost_iommu_flush() has to follow.
  */
 void vhost_iommu_hwdom_unmap(struct vhost_iommu_hwdom *hw,
-			     const struct vhost_iommu_mapping *m)
+			     const struct vhost_iommu_mapping *m, u64 gpa_start,
+			     u64 gpa_last)
 {
 	lockdep_assert_held(&hw->class->s2->lock);
 	lockdep_assert_held(&hw->owner->vi->lock);
 
 	if (list_empty(&hw->dirty_list))
 		list_add(&hw->dirty_list, &hw->owner->vi->dirty);
-	unmap_pieces(hw, m, m->gpa, vhost_iommu_mapping_gpa_last(m));
+	unmap_pieces(hw, m, gpa_start, gpa_last);
 }
 
 static void flush_one(struct vhost_iommu_hwdom *hw)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The mappings of one domain: an interval tree of what MAP requests made, by I/O
- * virtual address, without overlaps. Adjacent mappings stay apart, as an UNMAP may
- * name one of them. The caller locks.
+ * The mappings of one domain: an interval tree of what MAP requests made, or of the
+ * leaves of a table, by I/O virtual address, without overlaps. Adjacent mappings stay
+ * apart, as an UNMAP may name one of them; leaves that were found together are one, of
+ * which any can be cut out. The caller locks.
  */
 #include <linux/slab.h>
 
@@ -65,6 +66,7 @@ vhost_iommu_mapping_add(struct rb_root_cached *mappings, u64 start, u64 last,
 	m->node.last = last;
 	m->gpa = gpa;
 	m->flags = flags;
+	m->shift = 0;
 	interval_tree_insert(&m->node, mappings);
 	return m;
 }
@@ -79,6 +81,41 @@ void vhost_iommu_mapping_del(struct rb_root_cached *mappings,
 {
 	interval_tree_remove(&m->node, mappings);
 	kmem_cache_free(mapping_cache, m);
+}
+
+/**
+ * vhost_iommu_mapping_cut() - remove some leaves of a mapping
+ * @mappings: the tree
+ * @m: in the tree; freed if all of it is removed
+ * @start: first I/O virtual address, of a leaf
+ * @last: last I/O virtual address, of a leaf
+ *
+ * Cannot fail: what a guest takes away is not to be reached any more.
+ */
+void vhost_iommu_mapping_cut(struct rb_root_cached *mappings,
+			     struct vhost_iommu_mapping *m, u64 start, u64 last)
+{
+	struct vhost_iommu_mapping *behind;
+
+	if (m->node.start == start && m->node.last == last) {
+		vhost_iommu_mapping_del(mappings, m);
+		return;
+	}
+	interval_tree_remove(&m->node, mappings);
+	if (m->node.start < start && last < m->node.last) {
+		behind = kmem_cache_alloc(mapping_cache, GFP_KERNEL | __GFP_NOFAIL);
+		*behind = *m;
+		behind->gpa = vhost_iommu_mapping_gpa(m, last + 1);
+		behind->node.start = last + 1;
+		interval_tree_insert(&behind->node, mappings);
+	}
+	if (m->node.start < start) {
+		m->node.last = start - 1;
+	} else {
+		m->gpa = vhost_iommu_mapping_gpa(m, last + 1);
+		m->node.start = last + 1;
+	}
+	interval_tree_insert(&m->node, mappings);
 }
 
 /**

@@ -4,18 +4,22 @@
  * Documentation/virtio/page-tables.rst: what of it is in the hardware.
  *
  * The hardware that we program knows nothing of the guest's table. So in a domain
- * with an assigned endpoint each leaf of the table is a mapping, like one of a MAP
- * request: the hardware domains follow from the mappings and stage 2 as ever, and
- * mappings are limited in number. The mappings are what the table had when its
- * domain got the first assigned endpoint, or when an INVALIDATE named the address
- * last. Each is exactly one leaf, so that it can be replaced without a moment
- * in which a neighbour is not there.
+ * with an assigned endpoint the leaves of the table are mappings, like those of MAP
+ * requests: the hardware domains follow from the mappings and stage 2 as ever, and
+ * leaves are limited in number. The mappings are what the table had when its domain
+ * got the first assigned endpoint, or when an INVALIDATE named the address last.
+ *
+ * Leaves of one size that go on from each other, found together, are one mapping. In
+ * the hardware none is part of a larger page (hwdom.c), so that each can be replaced
+ * without a moment in which a neighbour is not there.
  *
  * In a domain of emulated endpoints there are no mappings: the table is looked at
  * when the VMM asks for a translation. Those of a domain whose last assigned
  * endpoint VFIO has taken away, without the instance's lock, stay until the domain
  * goes or gets another one; nothing follows from them meanwhile.
  */
+#include <linux/align.h>
+#include <linux/bits.h>
 #include <linux/sched/signal.h>
 
 #include "domain.h"
@@ -27,7 +31,7 @@
 #include "table.h"
 #include "vhost_iommu.h"
 
-/* Does the device have to act as if a leaf were not present? */
+/* Does the device not have to act as if one of the leaves were not present? */
 static bool usable(const struct vhost_iommu_domain *domain,
 		   const struct vhost_iommu_ep *joining,
 		   const struct vhost_iommu_table_span *span)
@@ -41,56 +45,112 @@ static bool usable(const struct vhost_iommu_domain *domain,
 						     span->last));
 }
 
+/* Take leaves out of a mapping: those that are in the range, each as a whole. */
+static void cut(struct vhost_iommu_domain *domain, struct vhost_iommu_mapping *m,
+		u64 start, u64 last)
+{
+	u64 size = BIT_ULL(m->shift);
+
+	start = max_t(u64, ALIGN_DOWN(start, size), m->node.start);
+	last = min_t(u64, last | (size - 1), m->node.last);
+	vhost_iommu_domain_cut(domain, m, start, last);
+}
+
 static void forget(struct vhost_iommu_domain *domain, u64 start, u64 last)
 {
 	struct vhost_iommu_mapping *m;
 
 	while ((m = vhost_iommu_mapping_find(&domain->mappings, start, last))) {
-		vhost_iommu_domain_unmap(domain, m);
+		cut(domain, m, start, last);
 		cond_resched();
 	}
 }
 
-static bool is_mapped(struct vhost_iommu_domain *domain,
-		      const struct vhost_iommu_table_span *span)
+/* Is a mapping, where it overlaps the leaves of a span, just what they are? */
+static bool agrees(const struct vhost_iommu_mapping *m,
+		   const struct vhost_iommu_table_span *span)
 {
-	const struct vhost_iommu_mapping *m;
-
-	m = vhost_iommu_mapping_find(&domain->mappings, span->start, span->last);
-	return m && m->node.start == span->start && m->node.last == span->last &&
-	       m->gpa == span->gpa && m->flags == span->flags;
+	return m->shift == span->shift && m->flags == span->flags &&
+	       m->gpa - m->node.start == span->gpa - span->start;
 }
 
-/* Have the mappings be what the table has in a span. */
-static int follow(struct vhost_iommu_domain *domain,
-		  const struct vhost_iommu_ep *joining,
-		  const struct vhost_iommu_table_span *span)
+static void forget_others(struct vhost_iommu_domain *domain,
+			  const struct vhost_iommu_table_span *span)
 {
+	struct vhost_iommu_mapping *m;
+	u64 start = span->start;
+
+	while (start <= span->last) {
+		m = vhost_iommu_mapping_find(&domain->mappings, start,
+					     span->last);
+		if (!m)
+			break;
+		if (agrees(m, span))
+			start = m->node.last + 1;
+		else
+			cut(domain, m, start, span->last);
+		cond_resched();
+	}
+}
+
+/* Map the leaves of a span in [start, last]. */
+static int add(struct vhost_iommu_domain *domain,
+	       const struct vhost_iommu_table_span *span, u64 start, u64 last)
+{
+	u64 nr = (last - start + 1) >> span->shift;
+	struct vhost_iommu *vi = domain->vi;
 	struct vhost_iommu_mapping *m;
 	int ret;
 
-	if (!usable(domain, joining, span)) {
-		forget(domain, span->start, span->last);
-		return 0;
-	}
-	if (is_mapped(domain, span))
-		return 0;
-	forget(domain, span->start, span->last);
-
-	if (domain->vi->nr_mappings >= vhost_iommu_mappings_limit())
+	if (vi->nr_mappings + nr > vhost_iommu_mappings_limit())
 		return -ENOSPC;
-	m = vhost_iommu_mapping_add(&domain->mappings, span->start, span->last,
-				    span->gpa, span->flags);
+	m = vhost_iommu_mapping_add(&domain->mappings, start, last,
+				    span->gpa + (start - span->start),
+				    span->flags);
 	if (!m)
 		return -ENOMEM;
+	m->shift = span->shift;
 	ret = vhost_iommu_domain_map(domain, m);
 	if (ret < 0) {
 		vhost_iommu_mapping_del(&domain->mappings, m);
 		return ret;
 	}
 	/* One without memory stays as well: stage 2 may bring it. */
-	domain->vi->nr_mappings++;
+	vi->nr_mappings += nr;
 	return 0;
+}
+
+static int add_missing(struct vhost_iommu_domain *domain,
+		       const struct vhost_iommu_table_span *span)
+{
+	u64 start = span->start, end;
+	struct vhost_iommu_mapping *m;
+	int ret = 0;
+
+	while (!ret && start <= span->last) {
+		m = vhost_iommu_mapping_find(&domain->mappings, start,
+					     span->last);
+		end = m ? m->node.start : span->last + 1;
+		if (start < end)
+			ret = add(domain, span, start, end - 1);
+		if (!m)
+			break;
+		start = m->node.last + 1;
+		cond_resched();
+	}
+	return ret;
+}
+
+/* Have the mappings be what the table has in a span. */
+static int follow(struct vhost_iommu_domain *domain,
+		  const struct vhost_iommu_table_span *span)
+{
+	if (!span->flags) {
+		forget(domain, span->start, span->last);
+		return 0;
+	}
+	forget_others(domain, span);
+	return add_missing(domain, span);
 }
 
 /* A leaf that is mapped is looked at as a whole. */
@@ -100,10 +160,72 @@ static void widen(struct vhost_iommu_domain *domain, u64 *start, u64 *last)
 
 	m = vhost_iommu_mapping_find(&domain->mappings, *start, *start);
 	if (m)
-		*start = m->node.start;
+		*start = ALIGN_DOWN(*start, BIT_ULL(m->shift));
 	m = vhost_iommu_mapping_find(&domain->mappings, *last, *last);
 	if (m)
-		*last = m->node.last;
+		*last |= BIT_ULL(m->shift) - 1;
+}
+
+/* What the device acts on of a span: as much of it as is all usable, or a hole. */
+static void trim(const struct vhost_iommu_domain *domain,
+		 const struct vhost_iommu_ep *joining, u64 last,
+		 struct vhost_iommu_table_span *span)
+{
+	/* A hole may be larger than the range, a leaf counts as a whole. */
+	if (!span->flags) {
+		span->last = min(span->last, last);
+		return;
+	}
+	if (usable(domain, joining, span))
+		return;
+	span->last = span->start + BIT_ULL(span->shift) - 1;
+	if (!usable(domain, joining, span))
+		span->flags = 0;
+}
+
+/* Have @next be a part of @span, if it goes on from there. */
+static bool join(struct vhost_iommu_table_span *span,
+		 const struct vhost_iommu_table_span *next)
+{
+	if (next->start != span->last + 1 || next->flags != span->flags)
+		return false;
+	if (next->flags &&
+	    (next->shift != span->shift ||
+	     next->gpa - next->start != span->gpa - span->start))
+		return false;
+	span->last = next->last;
+	return true;
+}
+
+/* Follow a table from @start to @last. */
+static int follow_range(struct vhost_iommu_domain *domain,
+			const struct vhost_iommu_ep *joining, u64 start, u64 last)
+{
+	struct vhost_iommu_table_span span, next;
+	struct vhost_iommu_table_walk w;
+	u64 iova = start;
+	int ret;
+
+	vhost_iommu_table_walk_init(&w, domain->vi->mem, domain->root,
+				    vhost_iommu_table_sizes(&domain->vi->config),
+				    last, vhost_iommu_mappings_limit());
+	do {
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      vhost_iommu_table_step(&w, iova, &next);
+		if (ret)
+			return ret;
+		trim(domain, joining, last, &next);
+		if (iova == start) {
+			span = next;
+		} else if (!join(&span, &next)) {
+			ret = follow(domain, &span);
+			span = next;
+		}
+		iova = next.last + 1;
+		cond_resched();
+	} while (!ret && next.last < last);
+
+	return ret ?: follow(domain, &span);
 }
 
 /*
@@ -115,9 +237,6 @@ static int sync_range(struct vhost_iommu_domain *domain,
 		      const struct vhost_iommu_ep *joining, u64 start, u64 last)
 {
 	struct vhost_iommu *vi = domain->vi;
-	struct vhost_iommu_table_span span;
-	struct vhost_iommu_table_walk w;
-	u64 iova;
 	int ret;
 
 	start = max(start, vi->config.input_start);
@@ -129,23 +248,7 @@ static int sync_range(struct vhost_iommu_domain *domain,
 		return 0;
 	}
 	widen(domain, &start, &last);
-	vhost_iommu_table_walk_init(&w, vi->mem, domain->root,
-				    vhost_iommu_table_sizes(&vi->config), last,
-				    vhost_iommu_mappings_limit());
-
-	for (iova = start;; iova = span.last + 1) {
-		ret = fatal_signal_pending(current) ? -EINTR :
-		      vhost_iommu_table_step(&w, iova, &span);
-		if (ret)
-			break;
-		/* A hole may be larger than the range, a leaf counts as a whole. */
-		if (!span.flags)
-			span.last = min(span.last, last);
-		ret = follow(domain, joining, &span);
-		if (ret || span.last >= last)
-			break;
-		cond_resched();
-	}
+	ret = follow_range(domain, joining, start, last);
 	if (ret)
 		forget(domain, start, last);
 	return ret;

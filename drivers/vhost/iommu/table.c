@@ -120,12 +120,36 @@ static void set_hole(const struct vhost_iommu_table_walk *w, unsigned int level,
 	};
 }
 
+/*
+ * Add the leaves to a span that go on where it ends, among the entries that were read.
+ * @entry is the one of the first leaf.
+ */
+static void add_leaves(const struct vhost_iommu_table_walk *w, unsigned int level,
+		       u64 entry, struct vhost_iommu_table_span *span)
+{
+	u64 kind = VIRTIO_IOMMU_X86_64_PRESENT | VIRTIO_IOMMU_X86_64_WRITE |
+		   (level ? VIRTIO_IOMMU_X86_64_LEAF : 0);
+	u64 next = span->last + 1;
+
+	for (; next <= w->chunks[level].last; next += 1ULL << span->shift) {
+		u64 gpa = span->gpa + (next - span->start);
+
+		if (gpa & ~VIRTIO_IOMMU_X86_64_ADDR_MASK)
+			break;
+		if ((get_entry(w, level, next) &
+		     (kind | VIRTIO_IOMMU_X86_64_ADDR_MASK)) !=
+		    ((entry & kind) | gpa))
+			break;
+	}
+	span->last = next - 1;
+}
+
 /**
  * vhost_iommu_table_step() - what a table has for an address
  * @w: the walk
  * @iova: not above the last one of interest, which is within the table
- * @span: what it has: the leaf that @iova is in, or as much of a hole as a glance
- *	shows, from @iova on
+ * @span: what it has: the leaf that @iova is in and others that go on from there, or
+ *	a hole from @iova on; as much of it as a glance shows
  *
  * Context: process context in the VMM's address space; may sleep.
  * Return: 0, or -ENOSPC if guest memory was read as often as it may be.
@@ -154,10 +178,12 @@ int vhost_iommu_table_step(struct vhost_iommu_table_walk *w, u64 iova,
 
 	if (!leaf_valid(w, level, entry))
 		goto hole;
-	span->start = ALIGN_DOWN(iova, 1ULL << entry_shift(level));
-	span->last = span->start + (1ULL << entry_shift(level)) - 1;
+	span->shift = entry_shift(level);
+	span->start = ALIGN_DOWN(iova, 1ULL << span->shift);
+	span->last = span->start + (1ULL << span->shift) - 1;
 	span->gpa = entry & VIRTIO_IOMMU_X86_64_ADDR_MASK;
 	span->flags = flags;
+	add_leaves(w, level, entry, span);
 	return 0;
 
 hole:

@@ -35,17 +35,19 @@ struct vhost_iommu_table_walk {
 };
 
 /**
- * struct vhost_iommu_table_span - I/O virtual addresses of one leaf, or of none
+ * struct vhost_iommu_table_span - I/O virtual addresses of leaves, or of none
  * @start: first address; of a leaf, not of what was asked for
  * @last: last address
- * @gpa: guest-physical address of @start
+ * @gpa: guest-physical address of @start; those of the leaves are consecutive
  * @flags: VIRTIO_IOMMU_MAP_F_READ and _WRITE; 0 if nothing is mapped here
+ * @shift: log2 of the size of each leaf
  */
 struct vhost_iommu_table_span {
-	u64	start;
-	u64	last;
-	u64	gpa;
-	u32	flags;
+	u64		start;
+	u64		last;
+	u64		gpa;
+	u32		flags;
+	unsigned int	shift;
 };
 
 void vhost_iommu_table_walk_init(struct vhost_iommu_table_walk *w,

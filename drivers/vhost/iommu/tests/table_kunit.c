@@ -247,6 +247,50 @@ static void table_reads_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->w.chunks[0].last, 0x1fff);
 }
 
+/* How many leaves from the first one of the last level are in one span. */
+static u64 leaves_at_0(struct kunit *test)
+{
+	struct table_test *t = test->priv;
+	struct vhost_iommu_table_span span;
+
+	begin(test, VHOST_IOMMU_TABLE_LAST);
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_table_step(&t->w, 0, &span));
+	KUNIT_ASSERT_EQ(test, span.start, 0);
+	KUNIT_ASSERT_NE(test, span.flags, 0);
+	return (span.last + 1) >> span.shift;
+}
+
+/* Leaves that go on from each other are looked at together, as far as was read. */
+static void table_together(struct kunit *test)
+{
+	unsigned int i;
+
+	set_entry(test, ROOT, 0, 0x2000 | P | W);
+	set_entry(test, 0x2000, 0, 0x3000 | P | W);
+	set_entry(test, 0x3000, 0, 0x4000 | P | W);
+	for (i = 0; i < 512; i++)
+		set_entry(test, 0x4000, i, i * SZ_4K | P | W);
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), VHOST_IOMMU_TABLE_CHUNK);
+	/* Bits that mean nothing */
+	set_entry(test, 0x4000, 5, 5 * SZ_4K | P | W | LEAF | BIT_ULL(63) | BIT(5));
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), VHOST_IOMMU_TABLE_CHUNK);
+	set_entry(test, 0x4000, 5, 5 * SZ_4K | P);
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), 5);
+	set_entry(test, 0x4000, 4, 5 * SZ_4K | P | W);
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), 4);
+	set_entry(test, 0x4000, 3, 3 * SZ_4K | W);
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), 3);
+	/* No address is behind the last one. */
+	set_entry(test, 0x4000, 0, VIRTIO_IOMMU_X86_64_ADDR_MASK | P | W);
+	set_entry(test, 0x4000, 1, P | W);
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), 1);
+	/* Of another level, a table is none. */
+	set_entry(test, 0x3000, 0, P | W | LEAF);
+	set_entry(test, 0x3000, 1, SZ_2M | P | W | LEAF);
+	set_entry(test, 0x3000, 2, SZ_4M | P | W);
+	KUNIT_EXPECT_EQ(test, leaves_at_0(test), 2);
+}
+
 /* What the model says of an address: an independent walk, entry by entry. */
 static void model(struct kunit *test, u64 iova, u64 *gpa, u64 *size, u32 *flags)
 {
@@ -281,6 +325,19 @@ static void model(struct kunit *test, u64 iova, u64 *gpa, u64 *size, u32 *flags)
 	*flags = 0;
 }
 
+/* The last leaf of a span goes on from the first one. */
+static void expect_last(struct kunit *test,
+			const struct vhost_iommu_table_span *span)
+{
+	u64 gpa = 0, size;
+	u32 flags;
+
+	model(test, span->last, &gpa, &size, &flags);
+	KUNIT_ASSERT_EQ(test, flags, span->flags);
+	KUNIT_ASSERT_EQ(test, size, BIT_ULL(span->shift));
+	KUNIT_ASSERT_EQ(test, gpa + size, span->gpa + (span->last + 1 - span->start));
+}
+
 static u64 random_entry(struct rnd_state *rnd)
 {
 	u64 e = prandom_u32_state(rnd) % (NR_TABLES + 1) * SZ_4K;
@@ -294,21 +351,32 @@ static u64 random_entry(struct rnd_state *rnd)
 	return e;
 }
 
+/* One, or some that go on from each other if they are leaves. */
+static void set_entries(struct kunit *test, struct rnd_state *rnd)
+{
+	u64 table = SZ_4K * (prandom_u32_state(rnd) % NR_TABLES);
+	unsigned int i = prandom_u32_state(rnd) % 512;
+	u64 entry = random_entry(rnd);
+
+	do {
+		set_entry(test, table, i, entry);
+		entry += SZ_4K;
+	} while (prandom_u32_state(rnd) % 4 && ++i < 512);
+}
+
 /* Walks of random tables: every address is in a span, which is the model's. */
 static void table_random(struct kunit *test)
 {
 	struct table_test *t = test->priv;
 	struct rnd_state rnd;
-	unsigned int round, i, leaves = 0, holes = 0;
+	unsigned int round, i, leaves = 0, together = 0, holes = 0;
 
 	prandom_seed_state(&rnd, 20);
 	for (round = 0; round < 40; round++) {
 		u64 iova, last;
 
 		for (i = 0; i < 2000; i++)
-			set_entry(test, SZ_4K * (prandom_u32_state(&rnd) % NR_TABLES),
-				  prandom_u32_state(&rnd) % 512,
-				  random_entry(&rnd));
+			set_entries(test, &rnd);
 
 		iova = ((u64)prandom_u32_state(&rnd) << 16 |
 			prandom_u32_state(&rnd) % SZ_64K) & VHOST_IOMMU_TABLE_LAST;
@@ -329,11 +397,13 @@ static void table_random(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, span.flags, flags);
 			if (flags) {
 				leaves++;
+				together += span.last - span.start >= size;
 				KUNIT_ASSERT_EQ(test, span.gpa, gpa);
 				KUNIT_ASSERT_EQ(test, span.start,
 						iova & ~(size - 1));
-				KUNIT_ASSERT_EQ(test, span.last,
-						span.start + size - 1);
+				KUNIT_ASSERT_EQ(test, BIT_ULL(span.shift),
+						size);
+				expect_last(test, &span);
 			} else {
 				holes++;
 				model(test, min(span.last, last), &gpa, &size,
@@ -344,6 +414,7 @@ static void table_random(struct kunit *test)
 		}
 	}
 	KUNIT_EXPECT_GT(test, leaves, 1000);
+	KUNIT_EXPECT_GT(test, together, 100);
 	KUNIT_EXPECT_GT(test, holes, 100);
 }
 
@@ -354,6 +425,7 @@ static struct kunit_case table_cases[] = {
 	KUNIT_CASE(table_of_itself),
 	KUNIT_CASE(table_of_nothing),
 	KUNIT_CASE(table_reads_once),
+	KUNIT_CASE(table_together),
 	KUNIT_CASE(table_random),
 	{}
 };

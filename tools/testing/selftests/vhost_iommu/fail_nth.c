@@ -367,6 +367,26 @@ TEST_F(tables, unmap)
 	EXPECT_EQ(1, get_stats(vm).mappings);
 }
 
+/* Nor does one from the middle of those that are mapped together. */
+TEST_F(tables, cut)
+{
+	struct vm *vm = &self->vm;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		set(vm, L1, 4 + i, (SRC_GPA + i * 0x1000) | P | W);
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	EXPECT_EQ(5, get_stats(vm).mappings);
+	set(vm, L1, 5, 0);
+	fail_nth(self->me, 1);
+	EXPECT_STATUS(OK, invalidate(vm, 1, FIRST + 0x5000, 1));
+	failed(self->me);
+	EXPECT_EQ(4, get_stats(vm).mappings);
+	EXPECT_FALSE(reaches(vm, &self->edu, FIRST + 0x4000));
+	EXPECT_TRUE(edu_writes(&self->edu, FIRST + 0x4000, vm->ram + SRC_GPA,
+			       FIRST + 0x6000, vm->ram + SRC_GPA + 0x2000));
+}
+
 TEST_F(tables, pasid_table)
 {
 	struct vm *vm = &self->vm;

@@ -517,6 +517,44 @@ TEST_F(edu_table, replace)
 	EXPECT_FALSE(bypass_works());
 }
 
+/* Is the page reached that a leaf of the 64 below leads to? */
+static bool reaches_page(struct vm *vm, struct edu *edu, unsigned int i)
+{
+	return edu_writes(edu, IOVA(0), vm->ram + SRC_GPA, IOVA(1 + i),
+			  vm->ram + DST_GPA + i * 0x1000);
+}
+
+/* Leaves that are mapped together go and come back one by one, at either end as well. */
+TEST_F(edu_table, together)
+{
+	static const unsigned int order[] = { 30, 31, 0, 63, 1, 32 };
+	struct vm *vm = &self->vm;
+	struct edu *edu = &self->edu;
+	unsigned int i, n;
+
+	set(vm, L1, 0, SRC_GPA | P);
+	for (i = 0; i < 64; i++)
+		set(vm, L1, 1 + i, (DST_GPA + i * 0x1000) | P | W);
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	for (n = 0; n < ARRAY_SIZE(order); n++) {
+		i = order[n];
+		EXPECT_TRUE(reaches_page(vm, edu, i));
+		set(vm, L1, 1 + i, 0);
+		EXPECT_STATUS(OK, invalidate(vm, 1, IOVA(1 + i), 1));
+		EXPECT_EQ(64 - n, get_stats(vm).mappings);
+		EXPECT_FALSE(reaches_page(vm, edu, i));
+		EXPECT_TRUE(reaches_page(vm, edu, 2));
+		EXPECT_TRUE(reaches_page(vm, edu, 33));
+	}
+	for (n = 0; n < ARRAY_SIZE(order); n++)
+		set(vm, L1, 1 + order[n],
+		    (DST_GPA + order[n] * 0x1000) | P | W);
+	EXPECT_STATUS(OK, invalidate(vm, 1, IOVA(0), 512));
+	EXPECT_EQ(65, get_stats(vm).mappings);
+	for (n = 0; n < ARRAY_SIZE(order); n++)
+		EXPECT_TRUE(reaches_page(vm, edu, order[n]));
+}
+
 enum hostile { ITSELF, MAZE, MILLION };
 
 /*
