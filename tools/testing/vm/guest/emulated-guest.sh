@@ -49,16 +49,51 @@ writes()
 	[ "$(disk_sum "$1" 8)" = "${sum%% *}" ]
 }
 
-# net_up NUMBER: the interface with this address.
-net_up()
+# The interface of network NUMBER, in sysfs.
+net()
 {
 	local name
 
-	name=$(grep -l "^52:54:00:00:00:0$1\$" /sys/class/net/*/address)
-	name=${name%/address}
-	translated "network $1" "$name/device"
+	name=$(grep -l "^52:54:00:00:00:0$1\$" /sys/class/net/*/address) || return
+	echo "${name%/address}"
+}
+
+net_configure()
+{
+	local name
+
+	name=$(net "$1")
 	ip addr add "10.0.$1.2/24" dev "${name##*/}" &&
 		ip link set "${name##*/}" up
+}
+
+# net_up NUMBER: the interface with this address.
+net_up()
+{
+	translated "network $1" "$(net "$1")/device"
+	net_configure "$1"
+}
+
+# net_retype NUMBER TYPE: its device gets a domain of another type, while it has no
+# driver.
+net_retype()
+{
+	local device
+
+	device=$(readlink -f "$(net "$1")/device")
+	device=${device%/virtio[0-9]*}
+	echo "${device##*/}" > /sys/bus/pci/drivers/virtio-pci/unbind
+	check "guest: network $1 gets a domain of type $2" \
+		"it has $(cat "$device/iommu_group/type")" \
+		store "$2" "$device/iommu_group/type"
+	echo "${device##*/}" > /sys/bus/pci/drivers_probe
+	eventually net "$1" > /dev/null
+}
+
+# store WORD FILE
+store()
+{
+	echo "$1" > "$2"
 }
 
 # Network 1 has little to do: after some 760 packets QEMU 10.0 reads an empty ring
@@ -154,6 +189,34 @@ work()
 	say step worked
 }
 
+# Network 2 has a backend that keeps translations. It is in bypass while another device
+# is given a table, and then it is given one itself.
+tables()
+{
+	local word
+
+	net_retype 2 identity
+	net_configure 2
+	check "guest: in bypass, a download through vhost-net" "another sum" \
+		downloads 2
+	say step bypass
+	answer beside
+	net_retype 1 identity
+	net_retype 1 DMA
+	net_up 1
+	check "guest: beside it, pings through virtio-net" "lost" pings 1
+	check "guest: beside it, the emulated disk is written" "another sum" \
+		writes /dev/vda
+	say step beside
+	answer table
+	net_retype 2 DMA
+	net_up 2
+	check "guest: after bypass, a download through vhost-net" "another sum" \
+		downloads 2
+	check "guest: after bypass, pings through vhost-net" "lost" pings 2
+	say step table
+}
+
 plugged()
 {
 	say step plug-edu
@@ -233,6 +296,7 @@ snapshot()
 note "guest is up"
 work
 note "guest has used its devices"
+[ -z "${TABLES-}" ] || tables
 plugged
 saved
 snapshot

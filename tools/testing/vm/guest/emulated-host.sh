@@ -8,7 +8,10 @@
 # as well, and the guest is saved, goes on in another QEMU, and there goes back to a
 # snapshot. It says when: "step NAME".
 #
-# Settings: MIB (size of what is transferred).
+# With page tables of the guest's own, an endpoint that keeps translations is in bypass
+# for a while as well.
+#
+# Settings: MIB (size of what is transferred), TABLES (not empty: page tables).
 
 # shellcheck source=tools/testing/vm/guest/host.sh
 . /lib/host.sh
@@ -85,6 +88,9 @@ prepare()
 	guest_machine=pc
 	GUEST_APPEND="disk=$(sum_of /run/disk) hotdisk=$(sum_of /run/hotdisk)"
 	GUEST_APPEND="$GUEST_APPEND download=$(sum_of /run/download)"
+	[ -n "${TABLES-}" ] || return 0
+	GUEST_IOMMU=$GUEST_IOMMU,x-page-tables=on
+	GUEST_APPEND="$GUEST_APPEND ORDER=tables"
 }
 
 serve()
@@ -103,6 +109,12 @@ stat_of()
 stat_is()
 {
 	[ "$(stat_of "$1")" = "$2" ]
+}
+
+# stat_above NAME NUMBER
+stat_above()
+{
+	[ "$(stat_of "$1")" -gt "$2" ]
 }
 
 # step NAME: waits for the guest to come so far.
@@ -137,14 +149,34 @@ vhost_net_used()
 	[ "$(cat /sys/module/vhost_net/refcnt)" -gt 0 ]
 }
 
-some_invalidations()
-{
-	[ "$(stat_of invalidations)" -gt 0 ]
-}
-
 differ()
 {
 	! cmp -s "$1" "$2"
+}
+
+# The guest sends no MAP. Tables are attached and change while an endpoint is in
+# bypass, whether it is that one or not, and QEMU is told what it has to be told.
+tables()
+{
+	local attached invalidated told
+
+	check "tables: nothing was mapped by a request" \
+		"$(stat_of requests_map) MAP" stat_is requests_map 0
+	step bypass || return
+	attached=$(stat_of requests_attach_table)
+	invalidated=$(stat_of requests_invalidate)
+	echo beside > /run/answer
+	step beside || return
+	check "tables: attached while an endpoint is in bypass" \
+		"$attached, as before" stat_above requests_attach_table "$attached"
+	check "tables: invalidated while an endpoint is in bypass" \
+		"$invalidated, as before" \
+		stat_above requests_invalidate "$invalidated"
+	told=$(stat_of invalidations)
+	echo table > /run/answer
+	step table || return
+	check "tables: QEMU is told what to forget when bypass is over" \
+		"$told times, as before" stat_above invalidations "$told"
 }
 
 devices()
@@ -154,11 +186,12 @@ devices()
 		vhost_net_used
 	step worked || return
 	check "host: the kernel told QEMU to forget translations" \
-		"$(stat_of invalidations) times" some_invalidations
+		"$(stat_of invalidations) times" stat_above invalidations 0
 	check "host: the guest's upload arrived" "$(sum_of /run/upload)" \
 		eventually cmp -s /run/download /run/upload
 	check "host: the emulated disk was written" "it is as before" \
 		differ /run/disk /run/disk.before
+	[ -z "${TABLES-}" ] || tables || return
 	plug edu "vfio-pci,host=$edu" || return
 	check "unplug: VFIO group $(pci_group "$edu") opens again" busy \
 		eventually group_free "$(pci_group "$edu")"
