@@ -23,31 +23,16 @@
 static int viommu_query_id(struct viommu_endpoint *ep, u32 id)
 {
 	struct viommu_dev *viommu = ep->viommu;
-	struct viommu_queue *queue = &viommu->queue;
 	struct viommu_table_caps caps;
-	struct viommu_batch batch;
-	struct viommu_request *req;
-	unsigned long flags;
+	struct viommu_request message;
 	void *properties;
 	int err;
 
 	lockdep_assert_held(&viommu->probe_lock);
 
-	viommu_batch_init(&batch);
-	spin_lock_irqsave(&queue->lock, flags);
-	req = viommu_request_get(queue, &flags);
-	if (IS_ERR(req)) {
-		err = PTR_ERR(req);
-	} else {
-		viommu_encode_probe(req, id, viommu->probe_buffer,
-				    viommu->limits.probe_size + sizeof(req->tail));
-		err = viommu_request_submit(queue, &batch.stream, req);
-	}
-	spin_unlock_irqrestore(&queue->lock, flags);
-	if (err)
-		return err;
-
-	err = viommu_batch_wait(queue, &batch);
+	viommu_encode_probe(&message, id, viommu->probe_buffer,
+			    viommu->limits.probe_size + sizeof(message.tail));
+	err = viommu_request_send(&viommu->queue, &message);
 	if (err)
 		return err;
 

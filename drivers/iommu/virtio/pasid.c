@@ -40,24 +40,11 @@ static __le64 viommu_pasid_entry(const struct viommu_domain *vdomain)
 /* Have the device read an entry, and wait until it has. */
 static int viommu_invalidate_pasid(struct viommu_pasids *pasids, u32 pasid)
 {
-	struct viommu_queue *queue = &pasids->domain.viommu->queue;
-	struct viommu_batch batch;
-	struct viommu_request *req;
-	unsigned long flags;
+	struct viommu_request message;
 	int err;
 
-	viommu_batch_init(&batch);
-	spin_lock_irqsave(&queue->lock, flags);
-	req = viommu_request_get(queue, &flags);
-	if (IS_ERR(req)) {
-		err = PTR_ERR(req);
-	} else {
-		viommu_encode_invalidate_pasid(req, pasids->domain.id, pasid);
-		err = viommu_request_submit(queue, &batch.stream, req);
-	}
-	spin_unlock_irqrestore(&queue->lock, flags);
-	if (!err)
-		err = viommu_batch_wait(queue, &batch);
+	viommu_encode_invalidate_pasid(&message, pasids->domain.id, pasid);
+	err = viommu_request_send(&pasids->domain.viommu->queue, &message);
 	/* The endpoint is elsewhere, or the device is about to be reset. */
 	return err == -ENOENT || err == -ENODEV ? 0 : err;
 }

@@ -394,6 +394,38 @@ int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch)
 }
 
 /**
+ * viommu_request_send() - send one request and wait for it
+ * @queue: the queue
+ * @message: what to send, filled in; the caller's own, not one of the queue
+ *
+ * Return: 0 or an errno, from the device's status or the queue's failure.
+ */
+int viommu_request_send(struct viommu_queue *queue,
+			struct viommu_request *message)
+{
+	struct viommu_batch batch;
+	struct viommu_request *req;
+	unsigned long flags;
+	int err;
+
+	viommu_batch_init(&batch);
+	spin_lock_irqsave(&queue->lock, flags);
+	req = viommu_request_get(queue, &flags);
+	if (IS_ERR(req)) {
+		err = PTR_ERR(req);
+	} else {
+		req->out = message->out;
+		req->out_len = message->out_len;
+		req->in = message->in == &message->tail ? &req->tail :
+							  message->in;
+		req->in_len = message->in_len;
+		err = viommu_request_submit(queue, &batch.stream, req);
+	}
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return err ?: viommu_batch_wait(queue, &batch);
+}
+
+/**
  * viommu_queue_init() - prepare a queue
  * @queue: which. It fails all requests until it is started
  * @dev: for messages

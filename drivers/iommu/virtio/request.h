@@ -169,6 +169,8 @@ void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream)
 
 void viommu_batch_init(struct viommu_batch *batch);
 int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch);
+int viommu_request_send(struct viommu_queue *queue,
+			struct viommu_request *message);
 
 void viommu_encode_attach(struct viommu_request *req, u32 domain, u32 endpoint,
 			  u32 flags);

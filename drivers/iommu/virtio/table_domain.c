@@ -174,23 +174,11 @@ bool viommu_tables_wanted(struct viommu_dev *viommu,
 int viommu_invalidate(struct viommu_queue *queue,
 		      const struct viommu_invalidation *inv)
 {
-	struct viommu_batch batch;
-	struct viommu_request *req;
-	unsigned long flags;
+	struct viommu_request message;
 	int err;
 
-	viommu_batch_init(&batch);
-	spin_lock_irqsave(&queue->lock, flags);
-	req = viommu_request_get(queue, &flags);
-	if (IS_ERR(req)) {
-		err = PTR_ERR(req);
-	} else {
-		viommu_encode_invalidate(req, inv);
-		err = viommu_request_submit(queue, &batch.stream, req);
-	}
-	spin_unlock_irqrestore(&queue->lock, flags);
-	if (!err)
-		err = viommu_batch_wait(queue, &batch);
+	viommu_encode_invalidate(&message, inv);
+	err = viommu_request_send(queue, &message);
 	/* No endpoint is in the domain any more, or yet: nothing is cached. */
 	return err == -ENOENT ? 0 : err;
 }
