@@ -19,8 +19,8 @@
 #include "table_arm.h"
 #include "viommu.h"
 
-static bool tables;
-module_param(tables, bool, 0644);
+bool viommu_tables;
+module_param_named(tables, viommu_tables, bool, 0644);
 MODULE_PARM_DESC(tables,
 		 "Use page tables where the device offers them, in domains made from now on (N, experimental)");
 
@@ -156,7 +156,7 @@ bool viommu_tables_wanted(struct viommu_dev *viommu,
 	struct virtio_device *vdev = viommu->vdev;
 
 	/* The device has to know memory by the addresses that we know it by. */
-	return READ_ONCE(tables) &&
+	return READ_ONCE(viommu_tables) &&
 	       virtio_has_feature(vdev, VIRTIO_IOMMU_F_ATTACH_TABLE) &&
 	       virtio_has_dma_quirk(vdev) &&
 	       (viommu_arm_caps_usable(caps) || viommu_table_caps_usable(caps)) &&

@@ -285,6 +285,7 @@ bool viommu_in_aperture(const struct iommu_domain *domain, unsigned long iova,
 			size_t size);
 
 /* table_domain.c */
+extern bool viommu_tables;
 struct viommu_table_caps viommu_group_table_caps(struct viommu_endpoint *ep);
 bool viommu_tables_wanted(struct viommu_dev *viommu,
 			  const struct viommu_table_caps *caps);

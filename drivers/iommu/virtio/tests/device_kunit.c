@@ -11,6 +11,7 @@
 
 #include <compat/iommu.h>
 
+#include "../pasid.h"
 #include "fake_device.h"
 
 #define ID		0x100
@@ -652,6 +653,154 @@ static void device_bypass_changes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fake->viommu->bypass);
 }
 
+static void device_set_tables(void *wanted)
+{
+	WRITE_ONCE(viommu_tables, !!wanted);
+}
+
+static struct virtio_iommu_probe_property property_head(u16 type, size_t size)
+{
+	return (struct virtio_iommu_probe_property) {
+		.type = cpu_to_le16(type),
+		.length = cpu_to_le16(size -
+				sizeof(struct virtio_iommu_probe_property)),
+	};
+}
+
+/* What PROBE returns for an endpoint with tables, and with PASIDs if it has bits. */
+static void put_tables(struct fake_device *fake, u8 pasid_bits)
+{
+	struct {
+		struct virtio_iommu_probe_page_size_mask sizes;
+		struct virtio_iommu_probe_input_range input;
+		struct virtio_iommu_probe_output_size output;
+		struct virtio_iommu_probe_pasid_size pasid;
+		struct virtio_iommu_probe_pgtf_x86_64 format;
+		struct virtio_iommu_probe_pasidtf pasid_format;
+	} *p = (void *)fake->properties;
+
+	static_assert(sizeof(*p) <= FAKE_PROBE_SIZE);
+	p->sizes.head = property_head(VIRTIO_IOMMU_PROBE_T_PAGE_SIZE_MASK,
+				      sizeof(p->sizes));
+	p->input.head = property_head(VIRTIO_IOMMU_PROBE_T_INPUT_RANGE,
+				      sizeof(p->input));
+	p->output.head = property_head(VIRTIO_IOMMU_PROBE_T_OUTPUT_SIZE,
+				       sizeof(p->output));
+	p->pasid.head = property_head(VIRTIO_IOMMU_PROBE_T_PASID_SIZE,
+				      sizeof(p->pasid));
+	p->format.head = property_head(VIRTIO_IOMMU_PROBE_T_PAGE_TABLE_FMT,
+				       sizeof(p->format));
+	p->pasid_format.head = property_head(VIRTIO_IOMMU_PROBE_T_PASID_TABLE_FMT,
+					     sizeof(p->pasid_format));
+	p->sizes.mask = cpu_to_le64(SZ_4K | SZ_2M);
+	p->input.end = cpu_to_le64(BIT_ULL(48) - 1);
+	p->output.bits = 52;
+	p->pasid.bits = pasid_bits;
+	p->format.format = cpu_to_le16(VIRTIO_IOMMU_FORMAT_PGTF_X86_64);
+	p->format.flags = cpu_to_le64(VIRTIO_IOMMU_PGTF_X86_64_F_NO_NEGATIVE);
+	p->pasid_format.format = cpu_to_le16(VIRTIO_IOMMU_FORMAT_PASIDTF);
+}
+
+/* A device whose endpoints get domains with tables. */
+static struct fake_device *device_with_tables(struct kunit *test, u8 pasid_bits)
+{
+	struct fake_device *fake = fake_device_alloc(test, 8);
+
+	feature(fake, VIRTIO_IOMMU_F_PROBE);
+	feature(fake, VIRTIO_IOMMU_F_ATTACH_TABLE);
+	put_tables(fake, pasid_bits);
+	device_set_tables(fake);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, device_set_tables,
+							   NULL));
+	KUNIT_ASSERT_EQ(test, 0, fake_device_register(test, fake));
+	return fake;
+}
+
+/* PASIDs as a driver uses them: by the core's functions. */
+static void device_pasids(struct kunit *test)
+{
+	struct fake_device *fake = device_with_tables(test, 8);
+	struct viommu_endpoint *ep;
+	struct platform_device *pdev;
+	struct iommu_domain *domain;
+	struct device *dev;
+
+	pdev = fake_endpoint_add(test, fake, 1, ID);
+	dev = &pdev->dev;
+	KUNIT_ASSERT_NOT_NULL(test, dev->iommu_group);
+	KUNIT_EXPECT_EQ(test, 256, dev->iommu->max_pasids);
+	ep = dev_iommu_priv_get(dev);
+	domain = iommu_paging_domain_alloc(dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	KUNIT_EXPECT_EQ(test, 0, iommu_map(domain, IOVA, PHYS, PAGE_SIZE,
+					   IOMMU_READ, GFP_KERNEL));
+
+	/* Not those that there are not, not the one for requests without one */
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iommu_attach_device_pasid(domain, dev, 256, NULL));
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			iommu_attach_device_pasid(domain, dev, IOMMU_NO_PASID,
+						  NULL));
+	KUNIT_EXPECT_NULL(test, ep->pasids);
+
+	/* The table comes with the first one, and an entry can be refused. */
+	fake_device_forget(fake);
+	fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_NOMEM;
+	KUNIT_EXPECT_EQ(test, -ENOMEM,
+			iommu_attach_device_pasid(domain, dev, 5, NULL));
+	KUNIT_EXPECT_EQ(test, fake->log[0].type, VIRTIO_IOMMU_T_ATTACH_TABLE);
+	KUNIT_EXPECT_EQ(test, fake->log[0].format, VIRTIO_IOMMU_FORMAT_PASIDTF);
+	KUNIT_ASSERT_NOT_NULL(test, ep->pasids);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(ep->pasids->entries[5]), 0);
+	fake->status[VIRTIO_IOMMU_T_INVALIDATE] = VIRTIO_IOMMU_S_OK;
+
+	fake_device_forget(fake);
+	KUNIT_EXPECT_EQ(test, 0, iommu_attach_device_pasid(domain, dev, 5, NULL));
+	KUNIT_EXPECT_EQ(test, fake->nr, 1);
+	KUNIT_EXPECT_EQ(test, fake->log[0].type, VIRTIO_IOMMU_T_INVALIDATE);
+	KUNIT_EXPECT_EQ(test, fake->log[0].pasid, 5);
+	KUNIT_EXPECT_NE(test, le64_to_cpu(ep->pasids->entries[5]), 0);
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			iommu_attach_device_pasid(domain, dev, 5, NULL));
+	KUNIT_EXPECT_EQ(test, PAGE_SIZE, iommu_unmap(domain, IOVA, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, fake->log[1].type, VIRTIO_IOMMU_T_INVALIDATE);
+	KUNIT_EXPECT_EQ(test, fake->log[1].pasid, 5);
+
+	iommu_detach_device_pasid(domain, dev, 5);
+	KUNIT_EXPECT_EQ(test, le64_to_cpu(ep->pasids->entries[5]), 0);
+	KUNIT_EXPECT_EQ(test, 0, iommu_attach_device_pasid(domain, dev, 6, NULL));
+	iommu_detach_device_pasid(domain, dev, 6);
+	iommu_domain_free(domain);
+	fake_endpoint_unplug(test, pdev);
+	KUNIT_EXPECT_TRUE(test, xa_empty(&fake->viommu->ids));
+}
+
+/*
+ * A device that has them, behind an IOMMU that does not. Cores differ in whether they
+ * refuse that, but do not come to the driver with it.
+ */
+static void device_no_pasids(struct kunit *test)
+{
+	struct fake_device *fake = device_with_tables(test, 0);
+	struct platform_device *pdev = fake_endpoint_add(test, fake, 1, ID);
+	struct viommu_endpoint *ep;
+	struct iommu_domain *domain;
+	int err;
+
+	KUNIT_ASSERT_NOT_NULL(test, pdev->dev.iommu_group);
+	KUNIT_EXPECT_EQ(test, 0, pdev->dev.iommu->max_pasids);
+	ep = dev_iommu_priv_get(&pdev->dev);
+	domain = iommu_paging_domain_alloc(&pdev->dev);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	fake_device_forget(fake);
+	err = iommu_attach_device_pasid(domain, &pdev->dev, 5, NULL);
+	if (!err)
+		iommu_detach_device_pasid(domain, &pdev->dev, 5);
+	KUNIT_EXPECT_EQ(test, fake->nr, 0);
+	KUNIT_EXPECT_NULL(test, ep->pasids);
+	iommu_domain_free(domain);
+}
+
 static struct kunit_case device_cases[] = {
 	KUNIT_CASE(device_refused),
 	KUNIT_CASE(device_features),
@@ -674,6 +823,8 @@ static struct kunit_case device_cases[] = {
 	KUNIT_CASE(device_surprise_removed),
 	KUNIT_CASE(device_needs_reset),
 	KUNIT_CASE(device_bypass_changes),
+	KUNIT_CASE(device_pasids),
+	KUNIT_CASE(device_no_pasids),
 	{ }
 };
 

@@ -572,10 +572,17 @@ struct platform_device *fake_endpoint_add(struct kunit *test,
 					  struct fake_device *fake, int nr_ids,
 					  u32 first_id)
 {
+	/* The core asks the device as well how many it has. */
+	static const struct property_entry properties[] = {
+		PROPERTY_ENTRY_U32("pasid-num-bits", 20), {}
+	};
 	struct platform_device *pdev;
 
 	pdev = platform_device_alloc("viommu-endpoint", PLATFORM_DEVID_AUTO);
 	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	KUNIT_ASSERT_EQ(test, 0,
+			device_create_managed_software_node(&pdev->dev,
+							    properties, NULL));
 	fake_set_fwspec(test, &pdev->dev, fake, nr_ids, first_id);
 	KUNIT_ASSERT_EQ(test, 0, platform_device_add(pdev));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
