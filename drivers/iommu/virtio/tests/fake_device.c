@@ -12,6 +12,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
+#include "../table.h"
 #include "fake_device.h"
 
 #define FAKE_RING_ALIGN	64
@@ -552,6 +553,35 @@ void fake_endpoint_destroy(struct viommu_endpoint *ep)
 
 	kfree(dev_iommu->fwspec);
 	kfree(dev_iommu);
+}
+
+/**
+ * fake_endpoint_set_tables() - have an endpoint be one that can have tables
+ * @ep: the endpoint
+ */
+void fake_endpoint_set_tables(struct viommu_endpoint *ep)
+{
+	ep->table_caps = (struct viommu_table_caps) {
+		.format = true, .sizes = SZ_4K | SZ_2M | SZ_1G,
+		.last = VIOMMU_TABLE_LAST, .output_bits = 52,
+	};
+}
+
+/**
+ * fake_table_create() - a domain with a table
+ * @test: the test
+ * @ep: an endpoint that can be in it
+ *
+ * Return: the domain, for the test to free.
+ */
+struct viommu_domain *fake_table_create(struct kunit *test,
+					struct viommu_endpoint *ep)
+{
+	struct iommu_domain *domain =
+		viommu_domain_alloc_table(ep->viommu, &ep->table_caps);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	return to_viommu_domain(domain);
 }
 
 static void fake_endpoint_remove(void *pdev)

@@ -127,6 +127,9 @@ struct viommu_endpoint *fake_endpoint_create(struct kunit *test,
 					     struct fake_device *fake, int nr_ids,
 					     u32 first_id);
 void fake_endpoint_destroy(struct viommu_endpoint *ep);
+void fake_endpoint_set_tables(struct viommu_endpoint *ep);
+struct viommu_domain *fake_table_create(struct kunit *test,
+					struct viommu_endpoint *ep);
 struct platform_device *fake_endpoint_add(struct kunit *test,
 					  struct fake_device *fake, int nr_ids,
 					  u32 first_id);

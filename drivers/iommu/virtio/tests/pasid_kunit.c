@@ -37,16 +37,6 @@ static void pasid_clean(void *data)
 	viommu_domain_unbind(&t->mapped);
 }
 
-static struct viommu_domain *alloc_table(struct kunit *test,
-					 struct viommu_endpoint *ep)
-{
-	struct iommu_domain *domain =
-		viommu_domain_alloc_table(ep->viommu, &ep->table_caps);
-
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
-	return to_viommu_domain(domain);
-}
-
 static int pasid_init(struct kunit *test)
 {
 	struct pasid_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
@@ -55,13 +45,11 @@ static int pasid_init(struct kunit *test)
 	test->priv = t;
 	t->fake = fake_device_create(test, 8);
 	t->ep = fake_endpoint_create(test, t->fake, 1, ID);
-	t->ep->table_caps = (struct viommu_table_caps) {
-		.format = true, .sizes = SZ_4K | SZ_2M | SZ_1G,
-		.last = VIOMMU_TABLE_LAST, .output_bits = 52,
-		.pasid_format = true, .pasid_bits = BITS,
-	};
-	t->first = alloc_table(test, t->ep);
-	t->second = alloc_table(test, t->ep);
+	fake_endpoint_set_tables(t->ep);
+	t->ep->table_caps.pasid_format = true;
+	t->ep->table_caps.pasid_bits = BITS;
+	t->first = fake_table_create(test, t->ep);
+	t->second = fake_table_create(test, t->ep);
 	viommu_domain_init(&t->mapped);
 	KUNIT_ASSERT_EQ(test, 0, viommu_domain_bind(&t->mapped, t->fake->viommu));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, pasid_clean, t));

@@ -162,12 +162,8 @@ static void power_table_domain(struct kunit *test)
 	struct iommu_domain *domain;
 	size_t mapped;
 
-	t->ep->table_caps = (struct viommu_table_caps) {
-		.format = true, .sizes = SZ_4K, .last = VIOMMU_TABLE_LAST,
-		.output_bits = 52,
-	};
-	domain = viommu_domain_alloc_table(t->fake->viommu, &t->ep->table_caps);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, domain);
+	fake_endpoint_set_tables(t->ep);
+	domain = &fake_table_create(test, t->ep)->domain;
 	KUNIT_EXPECT_EQ(test, 0, viommu_attach_table(domain, t->ep->dev));
 	freeze(test);
 	fake_device_forget(t->fake);

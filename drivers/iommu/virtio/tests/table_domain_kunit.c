@@ -39,14 +39,9 @@ static int table_domain_init(struct kunit *test)
 	test->priv = t;
 	t->fake = fake_device_create(test, 8);
 	t->ep = fake_endpoint_create(test, t->fake, 1, ID);
-	t->ep->table_caps = (struct viommu_table_caps) {
-		.format = true, .sizes = SZ_4K | SZ_2M | SZ_1G,
-		.last = VIOMMU_TABLE_LAST, .output_bits = 52,
-	};
-	t->domain = viommu_domain_alloc_table(t->ep->viommu,
-					      &t->ep->table_caps);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, t->domain);
-	t->vdomain = to_viommu_domain(t->domain);
+	fake_endpoint_set_tables(t->ep);
+	t->vdomain = fake_table_create(test, t->ep);
+	t->domain = &t->vdomain->domain;
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   table_domain_clean,
 							   t));

@@ -9,41 +9,17 @@
 
 #include "sys.h"
 #include "test.h"
+#include "two.h"
 
 #define BAR_GPA		0x80000000UL
 #define BAR_IOVA	0x6000000UL
 #define EDU_LIVENESS	0x4	/* reads as the inverse of what was written */
-#define EP2		(EP + 8)
 
 /* Does a device reach the two pages of memory from @iova on? */
 static bool reaches(struct edu *edu, struct vm *vm, __u64 iova)
 {
 	return edu_writes(edu, iova, vm->ram + SRC_GPA, iova + 0x1000,
 			  vm->ram + DST_GPA);
-}
-
-FIXTURE(two)
-{
-	struct vm vm;
-	struct edu edu, edu2;
-};
-
-FIXTURE_SETUP(two)
-{
-	if (!getenv("EDU2"))
-		SKIP(return, "EDU2 is not set");
-	ASSERT_EQ(0, edu_create(&self->edu, &self->vm, EP));
-	ASSERT_EQ(0, edu_join(&self->edu2, &self->edu, "EDU2"));
-}
-
-FIXTURE_TEARDOWN(two)
-{
-	if (!getenv("EDU2"))
-		return;
-	edu_close_device(&self->edu2);
-	close(self->edu2.group);
-	edu_close(&self->edu);
-	vm_destroy(&self->vm);
 }
 
 TEST_F(two, one_domain)

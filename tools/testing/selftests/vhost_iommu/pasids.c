@@ -8,6 +8,7 @@
 
 #include "sys.h"
 #include "tables.h"
+#include "two.h"
 
 FIXTURE(pasid)
 {
@@ -331,60 +332,43 @@ TEST_F(edu_pasid, limits)
 	EXPECT_TRUE(first_only());
 }
 
-FIXTURE(two_pasid)
+/* Have the other device be an endpoint too, and make the tables. */
+static int begin_two(struct vm *vm, struct edu *edu2)
 {
-	struct vm vm;
-	struct edu edu, edu2;
-};
-
-FIXTURE_SETUP(two_pasid)
-{
-	if (!getenv("EDU2"))
-		SKIP(return, "EDU2 is not set");
-	ASSERT_EQ(0, edu_create(&self->edu, &self->vm, EP));
-	ASSERT_EQ(0, edu_join(&self->edu2, &self->edu, "EDU2"));
-	ASSERT_EQ(0, edu_add_endpoint(&self->edu2, &self->vm, EP + 8));
-	make_pasids(&self->vm);
-}
-
-FIXTURE_TEARDOWN(two_pasid)
-{
-	if (!getenv("EDU2"))
-		return;
-	edu_close_device(&self->edu2);
-	close(self->edu2.group);
-	edu_close(&self->edu);
-	vm_destroy(&self->vm);
+	make_pasids(vm);
+	return edu_add_endpoint(edu2, vm, EP2);
 }
 
 /* Groups that share stage 2, each with a table of its own. */
-TEST_F(two_pasid, apart)
+TEST_F(two, apart)
 {
 	struct vm *vm = &self->vm;
 
+	ASSERT_EQ(0, begin_two(vm, &self->edu2));
 	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP, PASIDS));
-	ASSERT_STATUS(OK, attach_pasids(vm, 2, EP + 8, PASIDS2));
+	ASSERT_STATUS(OK, attach_pasids(vm, 2, EP2, PASIDS2));
 	EXPECT_TRUE(only_first(vm, &self->edu));
 	EXPECT_TRUE(only_other(vm, &self->edu2));
 	set(vm, PASIDS, 0, 0);
 	EXPECT_STATUS(OK, invalidate_pasid(vm, 1));
 	EXPECT_FALSE(reaches(vm, &self->edu, FIRST));
 	EXPECT_TRUE(only_other(vm, &self->edu2));
-	EXPECT_STATUS(OK, detach(vm, 2, EP + 8));
+	EXPECT_STATUS(OK, detach(vm, 2, EP2));
 	EXPECT_FALSE(reaches(vm, &self->edu2, OTHER));
 }
 
 /* Groups with one table: all of them get another one, or none does. */
-TEST_F(two_pasid, together)
+TEST_F(two, together)
 {
 	struct vm *vm = &self->vm;
 	unsigned long limit;
 
+	ASSERT_EQ(0, begin_two(vm, &self->edu2));
 	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP, PASIDS));
-	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP + 8, PASIDS));
+	ASSERT_STATUS(OK, attach_pasids(vm, 1, EP2, PASIDS));
 	EXPECT_TRUE(only_first(vm, &self->edu));
 	EXPECT_TRUE(only_first(vm, &self->edu2));
-	EXPECT_STATUS(OK, attach_pasids(vm, 1, EP + 8, PASIDS2));
+	EXPECT_STATUS(OK, attach_pasids(vm, 1, EP2, PASIDS2));
 	EXPECT_TRUE(only_other(vm, &self->edu));
 	EXPECT_TRUE(only_other(vm, &self->edu2));
 
