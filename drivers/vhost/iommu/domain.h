@@ -62,9 +62,10 @@ struct vhost_iommu_domain {
  * @dirty_list: entry in vhost_iommu.dirty, empty if there is nothing to flush
  * @owner: the guest's domain; constant
  * @class: the class; constant
- * @domain: maps the mappings of @owner composed with stage 2; constant
+ * @domain: of a container: maps the mappings of @owner composed with stage 2; constant
+ * @pt: of iommufd: number of the IOAS that does; constant
  * @users: assigned endpoints of @class in @owner
- * @gather: ranges to flush from the IOTLB; @lock of the instance and s2.lock
+ * @gather: of a container: ranges to flush from the IOTLB; @lock of the instance and s2.lock
  */
 struct vhost_iommu_hwdom {
 	struct list_head		owner_list;
@@ -72,7 +73,10 @@ struct vhost_iommu_hwdom {
 	struct list_head		dirty_list;
 	struct vhost_iommu_domain	*owner;
 	struct vhost_iommu_class	*class;
-	struct iommu_domain		*domain;
+	union {
+		struct iommu_domain	*domain;
+		u32			pt;
+	};
 	unsigned int			users;
 	struct iommu_iotlb_gather	gather;
 };

@@ -14,6 +14,7 @@
 #include "backend.h"
 #include "domain.h"
 #include "endpoint.h"
+#include "iommufd.h"
 #include "shadow.h"
 #include "stage2.h"
 #include "table_request.h"
@@ -21,6 +22,7 @@
 
 #define ENDPOINT_REGIONS_MAX	64
 #define ENDPOINT_NAME_MAX	128
+#define ASSIGNED	(VHOST_IOMMU_ENDPOINT_VFIO | VHOST_IOMMU_ENDPOINT_IOMMUFD)
 
 /**
  * vhost_iommu_lock_s2() - lock stage 2 for writing, if there is one
@@ -116,11 +118,19 @@ copy_regions(const struct vhost_iommu_endpoint *arg)
 	return vmm;
 }
 
-/* Use the stage 2 of the process; the one we have may be of a closed container. */
-static int refresh_s2(struct vhost_iommu *vi)
+/*
+ * Use the stage 2 of the process; the one we have may be of a closed container. An IOAS
+ * stays.
+ */
+static int refresh_s2(struct vhost_iommu *vi, bool iommufd)
 {
-	struct vhost_iommu_s2 *s2 = vhost_iommu_get_s2(vi->mm);
+	struct vhost_iommu_s2 *s2;
 
+	if (iommufd)
+		return vhost_iommu_has_iommufd(vi) ? 0 : -ENOENT;
+	if (vhost_iommu_has_iommufd(vi))
+		return -EBUSY;
+	s2 = vhost_iommu_get_s2(vi->mm);
 	if (!s2)
 		return -ENOENT;
 	if (vi->s2)
@@ -177,17 +187,17 @@ static void unbind_device(struct vhost_iommu_ep *ep)
 static int add_assigned(struct vhost_iommu_ep *ep,
 			const struct vhost_iommu_endpoint *arg,
 			const struct vhost_iommu_region *vmm,
-			struct file *group_file, const char *name)
+			struct file *file, const char *name)
 {
 	struct vhost_iommu *vi = ep->vi;
 	int ret;
 
-	ret = refresh_s2(vi);
+	ret = refresh_s2(vi, arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD);
 	if (ret)
 		return ret;
 
 	vhost_iommu_lock_s2(vi);
-	ret = bind_device(ep, arg, group_file, name);
+	ret = bind_device(ep, arg, file, name);
 	if (ret)
 		goto out_unlock_s2;
 	ret = collect_regions(ep, vmm, arg->nr_regions) ?:
@@ -205,17 +215,19 @@ static int add_vfio(struct vhost_iommu_ep *ep,
 		    const struct vhost_iommu_endpoint *arg,
 		    const struct vhost_iommu_region *vmm)
 {
-	struct file *group_file;
-	char *name;
+	struct file *file;
+	char *name = NULL;
 	int ret;
 
-	name = strndup_user(u64_to_user_ptr(arg->device), ENDPOINT_NAME_MAX);
+	if (arg->flags & VHOST_IOMMU_ENDPOINT_VFIO)
+		name = strndup_user(u64_to_user_ptr(arg->device),
+				    ENDPOINT_NAME_MAX);
 	if (IS_ERR(name))
 		return PTR_ERR(name);
-	group_file = fget(arg->group_fd);
-	if (group_file) {
-		ret = add_assigned(ep, arg, vmm, group_file, name);
-		fput(group_file);
+	file = fget(arg->group_fd);
+	if (file) {
+		ret = add_assigned(ep, arg, vmm, file, name);
+		fput(file);
 	} else {
 		ret = -EBADF;
 	}
@@ -247,6 +259,24 @@ static void ep_remove(struct vhost_iommu_ep *ep)
 	ep_free(ep);
 }
 
+static int check_endpoint(const struct vhost_iommu_endpoint *arg)
+{
+	const u32 known = VHOST_IOMMU_ENDPOINT_VFIO | VHOST_IOMMU_ENDPOINT_NOTIFY |
+			  VHOST_IOMMU_ENDPOINT_IOMMUFD;
+
+	if (arg->flags & ~known || arg->reserved || arg->reserved2)
+		return -EOPNOTSUPP;
+	if (hweight32(arg->flags) > 1)
+		return -EINVAL;
+	if (arg->device && !(arg->flags & VHOST_IOMMU_ENDPOINT_VFIO))
+		return -EINVAL;
+	if (arg->device_id && !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
+		return -EINVAL;
+	if (arg->group_fd != -1 && !(arg->flags & ASSIGNED))
+		return -EINVAL;
+	return 0;
+}
+
 /**
  * vhost_iommu_ep_add() - VHOST_IOMMU_ADD_ENDPOINT
  * @vi: the instance, locked
@@ -257,21 +287,15 @@ static void ep_remove(struct vhost_iommu_ep *ep)
 int vhost_iommu_ep_add(struct vhost_iommu *vi,
 		       const struct vhost_iommu_endpoint *arg)
 {
-	const u32 known = VHOST_IOMMU_ENDPOINT_VFIO | VHOST_IOMMU_ENDPOINT_NOTIFY;
 	struct vhost_iommu_region *vmm;
 	struct vhost_iommu_ep *ep;
 	int ret;
 
 	lockdep_assert_held(&vi->lock);
 
-	if (arg->flags & ~known || arg->reserved)
-		return -EOPNOTSUPP;
-	if (arg->flags == known)
-		return -EINVAL;
-	if (!(arg->flags & VHOST_IOMMU_ENDPOINT_VFIO) &&
-	    (arg->group_fd != -1 || arg->device))
-		return -EINVAL;
-
+	ret = check_endpoint(arg);
+	if (ret)
+		return ret;
 	vmm = copy_regions(arg);
 	if (IS_ERR(vmm))
 		return PTR_ERR(vmm);
@@ -282,7 +306,7 @@ int vhost_iommu_ep_add(struct vhost_iommu *vi,
 	}
 	ep->vi = vi;
 	ep->id = arg->id;
-	ep->assigned = arg->flags & VHOST_IOMMU_ENDPOINT_VFIO;
+	ep->assigned = arg->flags & ASSIGNED;
 	ep->notify = arg->flags & VHOST_IOMMU_ENDPOINT_NOTIFY;
 	INIT_LIST_HEAD(&ep->domain_list);
 	INIT_LIST_HEAD(&ep->group_list);

@@ -156,7 +156,11 @@ int vhost_iommu_group_add_aperture(const struct vhost_iommu_group *group,
 	return ret;
 }
 
-static void group_free(struct vhost_iommu_group *group)
+/**
+ * vhost_iommu_group_free() - free a group and its reserved regions
+ * @group: the group, in no list
+ */
+void vhost_iommu_group_free(struct vhost_iommu_group *group)
 {
 	struct iommu_resv_region *r, *next;
 
@@ -373,7 +377,7 @@ int vhost_iommu_group_add(struct vhost_iommu_s2 *s2,
 	return 0;
 
 err_free_group:
-	group_free(group);
+	vhost_iommu_group_free(group);
 	return ret;
 }
 
@@ -414,7 +418,7 @@ void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
 			dev->group = NULL;
 
 	list_del(&group->list);
-	group_free(group);
+	vhost_iommu_group_free(group);
 	if (list_empty(&class->groups))
 		free_class(s2, class);
 }

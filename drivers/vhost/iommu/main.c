@@ -20,6 +20,7 @@
 
 #include "domain.h"
 #include "endpoint.h"
+#include "iommufd.h"
 #include "stage2.h"
 #include "table_request.h"
 #include "vhost_iommu.h"
@@ -37,6 +38,8 @@
 #define STATE_SIZE_VER0		offsetofend(struct vhost_iommu_state, after)
 #define NOTIFY_SIZE_VER0	offsetofend(struct vhost_iommu_notify, reserved)
 #define INVALIDATIONS_SIZE_VER0	offsetofend(struct vhost_iommu_invalidations, acked)
+#define IOMMUFD_SIZE_VER0	offsetofend(struct vhost_iommu_iommufd, ioas)
+#define MEMORY_SIZE_VER0	offsetofend(struct vhost_iommu_memory, last)
 
 #define VHOST_IOMMU_FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
 			      BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |	\
@@ -418,6 +421,30 @@ static long set_state(struct vhost_iommu *vi, void __user *argp)
 	       vhost_iommu_set_state(vi, &arg);
 }
 
+static long set_iommufd(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_iommufd arg;
+
+	return copy_arg(&arg, sizeof(arg), IOMMUFD_SIZE_VER0, argp) ?:
+	       vhost_iommu_set_iommufd(vi, &arg);
+}
+
+static long add_guest_memory(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_memory arg;
+
+	return copy_arg(&arg, sizeof(arg), MEMORY_SIZE_VER0, argp) ?:
+	       vhost_iommu_add_memory(vi, &arg);
+}
+
+static long remove_guest_memory(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_memory arg;
+
+	return copy_arg(&arg, sizeof(arg), MEMORY_SIZE_VER0, argp) ?:
+	       vhost_iommu_remove_memory(vi, &arg);
+}
+
 /* How long to poll is asked for each queue, but faults are not polled for. */
 static long set_poll(struct vhost_iommu *vi, void __user *argp)
 {
@@ -487,6 +514,9 @@ static const struct {
 	{ VHOST_IOMMU_GET_STATE,		get_state },
 	{ VHOST_IOMMU_SET_STATE,		set_state },
 	{ VHOST_IOMMU_SET_NOTIFY,		set_notify },
+	{ VHOST_IOMMU_SET_IOMMUFD,		set_iommufd },
+	{ VHOST_IOMMU_ADD_MEMORY,		add_guest_memory },
+	{ VHOST_IOMMU_REMOVE_MEMORY,		remove_guest_memory },
 };
 
 static long dispatch(struct vhost_iommu *vi, unsigned int cmd, void __user *argp)

@@ -424,9 +424,30 @@ static int map_runs(struct vhost_iommu_s2 *s2, struct vhost_iommu_s2_range *rang
 	return ret;
 }
 
-/* Let the guests' domains have the memory; all of them or none. */
-static int restore_all(struct vhost_iommu_s2 *s2,
-		       struct vhost_iommu_s2_range *range)
+/**
+ * vhost_iommu_s2_withdraw() - take memory from the guests' domains
+ * @s2: stage 2
+ * @range: in its tree
+ */
+void vhost_iommu_s2_withdraw(struct vhost_iommu_s2 *s2,
+			     struct vhost_iommu_s2_range *range)
+{
+	struct vhost_iommu_class *class;
+
+	list_for_each_entry(class, &s2->classes, list)
+		vhost_iommu_class_withdraw(class, range->node.start,
+					   range->node.last);
+}
+
+/**
+ * vhost_iommu_s2_restore() - let the guests' domains have memory
+ * @s2: stage 2
+ * @range: in its tree, and new
+ *
+ * Return: 0, or an error of vhost_iommu_hwdom_map(): none of them has it then.
+ */
+int vhost_iommu_s2_restore(struct vhost_iommu_s2 *s2,
+			   struct vhost_iommu_s2_range *range)
 {
 	struct vhost_iommu_class *class;
 	int ret = 0;
@@ -437,11 +458,8 @@ static int restore_all(struct vhost_iommu_s2 *s2,
 		if (ret)
 			break;
 	}
-	if (!ret)
-		return 0;
-	list_for_each_entry(class, &s2->classes, list)
-		vhost_iommu_class_withdraw(class, range->node.start,
-					   range->node.last);
+	if (ret)
+		vhost_iommu_s2_withdraw(s2, range);
 	return ret;
 }
 
@@ -454,11 +472,7 @@ static void free_range(struct vhost_iommu_s2_range *range)
 static void remove_range(struct vhost_iommu_s2 *s2,
 			 struct vhost_iommu_s2_range *range)
 {
-	struct vhost_iommu_class *class;
-
-	list_for_each_entry(class, &s2->classes, list)
-		vhost_iommu_class_withdraw(class, range->node.start,
-					   range->node.last);
+	vhost_iommu_s2_withdraw(s2, range);
 	interval_tree_remove(&range->node, &s2->ranges);
 	s2->avail++;
 	clear_range(s2, range, range->node.start, range->node.last);
@@ -513,7 +527,7 @@ static int publish_range(struct vhost_iommu_s2 *s2,
 	interval_tree_insert(&range->node, &s2->ranges);
 	s2->avail--;
 
-	ret = restore_all(s2, range);
+	ret = vhost_iommu_s2_restore(s2, range);
 	if (ret) {
 		interval_tree_remove(&range->node, &s2->ranges);
 		s2->avail++;
@@ -584,8 +598,15 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 	return ret;
 }
 
-/* Does a range reach across @addr without ending or starting there? */
-static bool bisects(struct vhost_iommu_s2 *s2, u64 addr, u64 start, u64 last)
+/**
+ * vhost_iommu_s2_bisects() - is there a range at an address that reaches out of others?
+ * @s2: stage 2
+ * @addr: the address, the first or the last of the others
+ * @start: first address of the others
+ * @last: last address of the others
+ */
+bool vhost_iommu_s2_bisects(struct vhost_iommu_s2 *s2, u64 addr, u64 start,
+			    u64 last)
 {
 	struct vhost_iommu_s2_range *range = vhost_iommu_s2_first(s2, addr, addr);
 
@@ -608,7 +629,8 @@ int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
 
 	lockdep_assert_held_write(&s2->lock);
 
-	if (bisects(s2, gpa, gpa, last) || bisects(s2, last, gpa, last))
+	if (vhost_iommu_s2_bisects(s2, gpa, gpa, last) ||
+	    vhost_iommu_s2_bisects(s2, last, gpa, last))
 		return -EINVAL;
 
 	*unmapped = 0;

@@ -23,19 +23,19 @@ struct vhost_iommu_ep;
 struct vhost_iommu_regions;
 
 /**
- * struct vhost_iommu_s2_range - a piece of stage 2, from one VFIO_IOMMU_MAP_DMA
+ * struct vhost_iommu_s2_range - a piece of stage 2, from one MAP_DMA or ADD_MEMORY
  * @node: guest-physical addresses; on a host whose long has 64 bits
- * @uaddr: where it starts in the VMM
  * @prot: IOMMU_READ and IOMMU_WRITE
- * @npinned: pages that count against RLIMIT_MEMLOCK
- * @whole: a bit for each block of VHOST_IOMMU_BLOCK bytes of guest-physical addresses
- *	from the one of @node.start on: it lies in the range and is consecutive in
- *	physical memory
+ * @uaddr: of a container: where it starts in the VMM
+ * @npinned: of a container: pages that count against RLIMIT_MEMLOCK
+ * @whole: of a container: a bit for each block of VHOST_IOMMU_BLOCK bytes of
+ *	guest-physical addresses from the one of @node.start on: it lies in the range and
+ *	is consecutive in physical memory
  */
 struct vhost_iommu_s2_range {
 	struct interval_tree_node	node;
-	unsigned long			uaddr;
 	int				prot;
+	unsigned long			uaddr;
 	unsigned long			npinned;
 	unsigned long			*whole;
 };
@@ -43,9 +43,9 @@ struct vhost_iommu_s2_range {
 #define VHOST_IOMMU_BLOCK	SZ_2M
 
 /**
- * struct vhost_iommu_s2 - stage 2 of a VM: a VFIO container that we serve
- * @kref: the container has one reference, and every instance that uses it
- * @list: entry in the registry; vhost_iommu_registry
+ * struct vhost_iommu_s2 - stage 2 of a VM: a VFIO container that we serve, or an IOAS
+ * @kref: every instance that uses it has one reference, and the container
+ * @list: of a container: entry in the registry; vhost_iommu_registry
  * @mm: of the VMM; constant
  * @backend: whose it is; constant
  * @pinned: pages that are pinned; written under the mmap_lock
@@ -55,8 +55,8 @@ struct vhost_iommu_s2_range {
  * @classes: struct vhost_iommu_class
  * @devices: struct vhost_iommu_device: open VFIO devices
  *
- * The domains of all classes map the same. The first one is the record of which
- * page is where: nothing else holds it.
+ * The domains of all classes map the same. In a container the first one is the record
+ * of which page is where: nothing else holds it.
  */
 struct vhost_iommu_s2 {
 	struct kref		kref;
@@ -76,7 +76,10 @@ struct vhost_iommu_s2 {
  * struct vhost_iommu_class - groups that can be in one IOMMU domain
  * @list: entry in vhost_iommu_s2.classes
  * @s2: the stage 2 it belongs to; constant
- * @domain: stage 2 for these groups; constant
+ * @domain: of a container: stage 2 for these groups; constant
+ * @pt: of iommufd: number of the page table that is stage 2 for them; constant
+ * @first: of iommufd: first address that the hardware can translate; constant
+ * @last: of iommufd: last one; constant
  * @coherent: its domains enforce cache coherency; constant
  * @groups: struct vhost_iommu_group
  * @hwdoms: struct vhost_iommu_hwdom: what guests' domains are here
@@ -84,21 +87,30 @@ struct vhost_iommu_s2 {
 struct vhost_iommu_class {
 	struct list_head	list;
 	struct vhost_iommu_s2	*s2;
-	struct iommu_domain	*domain;
+	union {
+		struct iommu_domain	*domain;
+		struct {
+			u32		pt;
+			u64		first;
+			u64		last;
+		};
+	};
 	bool			coherent;
 	struct list_head	groups;
 	struct list_head	hwdoms;
 };
 
 /**
- * struct vhost_iommu_group - an IOMMU group in the container
+ * struct vhost_iommu_group - an IOMMU group in the container, or of devices in iommufd
  * @list: entry in vhost_iommu_class.groups
  * @class: its class; constant
  * @iommu_group: the group; VFIO keeps it while it is in the container
- * @attached: the domain that it is attached to; NULL if it reaches nothing
+ * @attached: of a container: the domain that it is attached to; NULL if it reaches
+ *	nothing
+ * @attached_pt: of iommufd: the number of what it is attached to, or 0
  * @resv: reserved regions, struct iommu_resv_region; constant
- * @msi_base: address of the software MSI window; constant
- * @has_msi_base: there is one; constant
+ * @msi_base: of a container: address of the software MSI window; constant
+ * @has_msi_base: of a container: there is one; constant
  * @owner: the instance whose endpoints are in the group; NULL if there is none
  * @endpoints: struct vhost_iommu_ep
  */
@@ -106,7 +118,10 @@ struct vhost_iommu_group {
 	struct list_head		list;
 	struct vhost_iommu_class	*class;
 	struct iommu_group		*iommu_group;
-	struct iommu_domain		*attached;
+	union {
+		struct iommu_domain	*attached;
+		u32			attached_pt;
+	};
 	struct list_head		resv;
 	phys_addr_t			msi_base;
 	bool				has_msi_base;
@@ -118,12 +133,14 @@ struct vhost_iommu_group {
  * struct vhost_iommu_device - a VFIO device that is open
  * @list: entry in vhost_iommu_s2.devices
  * @vdev: the device
+ * @file: of iommufd: its character device
  * @group: its group
  * @endpoint: what it is behind the virtual IOMMU; NULL if nothing
  */
 struct vhost_iommu_device {
 	struct list_head		list;
 	struct vfio_device		*vdev;
+	struct file			*file;
 	struct vhost_iommu_group	*group;
 	struct vhost_iommu_ep	*endpoint;
 };
@@ -141,6 +158,12 @@ int vhost_iommu_s2_map(struct vhost_iommu_s2 *s2, u64 gpa, unsigned long uaddr,
 		       u64 size, int prot);
 int vhost_iommu_s2_unmap(struct vhost_iommu_s2 *s2, u64 gpa, u64 last,
 			 u64 *unmapped);
+int vhost_iommu_s2_restore(struct vhost_iommu_s2 *s2,
+			   struct vhost_iommu_s2_range *range);
+void vhost_iommu_s2_withdraw(struct vhost_iommu_s2 *s2,
+			     struct vhost_iommu_s2_range *range);
+bool vhost_iommu_s2_bisects(struct vhost_iommu_s2 *s2, u64 addr, u64 start,
+			    u64 last);
 void vhost_iommu_s2_unmap_all(struct vhost_iommu_s2 *s2);
 void vhost_iommu_s2_forget_bars(struct vhost_iommu_s2 *s2, struct device *dev);
 int vhost_iommu_s2_replay(struct vhost_iommu_s2 *s2,
@@ -152,6 +175,7 @@ vhost_iommu_group_find(struct vhost_iommu_s2 *s2,
 		       const struct iommu_group *iommu_group);
 int vhost_iommu_group_add(struct vhost_iommu_s2 *s2,
 			  struct iommu_group *iommu_group);
+void vhost_iommu_group_free(struct vhost_iommu_group *group);
 void vhost_iommu_group_remove(struct vhost_iommu_s2 *s2,
 			      struct iommu_group *iommu_group);
 bool vhost_iommu_class_fits(const struct vhost_iommu_class *class,

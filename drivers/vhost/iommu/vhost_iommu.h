@@ -11,14 +11,15 @@
  *	    vhost_iommu_mapping	made by one MAP request
  *	    vhost_iommu_hwdom	the IOMMU domain derived from the mappings and stage
  *				2, one for each class of groups in the domain
- *	vhost_iommu_s2		stage 2 of a VM, owned by a VFIO container (stage2.h)
- *	  vhost_iommu_s2_range	one VFIO_IOMMU_MAP_DMA
+ *	vhost_iommu_s2		stage 2 of a VM, owned by a VFIO container, or by the
+ *				instance if it is an IOAS (stage2.h)
+ *	  vhost_iommu_s2_range	one VFIO_IOMMU_MAP_DMA, or VHOST_IOMMU_ADD_MEMORY
  *	  vhost_iommu_class	groups that can share an IOMMU domain
- *	    vhost_iommu_group	an IOMMU group in the container
+ *	    vhost_iommu_group	an IOMMU group in it
  *
  * Lock order, outermost first
  *
- *	VFIO's locks of groups and containers
+ *	VFIO's locks of groups, containers and the devices in them
  *	vhost_iommu.lock	everything in an instance
  *	vhost_iommu_s2.lock	Held for writing: stage 2, its classes and groups, and
  *				all that hangs on them: what a group is attached to,
@@ -27,6 +28,7 @@
  *				the instance's domains. So a writer, who may come
  *				from another instance or from VFIO, sees them still.
  *	vhost_iommu_registry	which instances and stage 2s exist
+ *	VFIO's locks of devices in iommufd, and those of iommufd
  *	mmap_lock		taken to pin memory, without s2.lock, and by accesses to
  *				guest memory
  *	watch_lock		a spinlock; which device is which endpoint, for faults

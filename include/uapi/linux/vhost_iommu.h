@@ -12,7 +12,9 @@
  *  2. VHOST_IOMMU_SET_CONFIG, if the defaults do not fit;
  *  3. VHOST_IOMMU_CLAIM_CONTAINERS, before the first VFIO container of the
  *     process does VFIO_SET_IOMMU: that container is then ours, and what the VMM
- *     maps into it with VFIO_IOMMU_MAP_DMA is stage 2, guest-physical to host;
+ *     maps into it with VFIO_IOMMU_MAP_DMA is stage 2, guest-physical to host. Or
+ *     VHOST_IOMMU_SET_IOMMUFD, and VHOST_IOMMU_ADD_MEMORY for what the VMM has
+ *     mapped;
  *  4. VHOST_IOMMU_ADD_ENDPOINT for each device behind the IOMMU, at any time;
  *  5. VHOST_SET_FEATURES, VHOST_SET_MEM_TABLE and the VHOST_SET_VRING_* ioctls
  *     when the guest's driver is ready, then VHOST_IOMMU_SET_RUNNING;
@@ -153,19 +155,24 @@ struct vhost_iommu_region {
 #define VHOST_IOMMU_ENDPOINT_VFIO	(1 << 0)
 /* The VMM keeps translations for it: VHOST_IOMMU_GET_INVALIDATIONS. */
 #define VHOST_IOMMU_ENDPOINT_NOTIFY	(1 << 1)
+/* The endpoint is a VFIO device that is bound to an iommufd: VHOST_IOMMU_SET_IOMMUFD. */
+#define VHOST_IOMMU_ENDPOINT_IOMMUFD	(1 << 2)
 
 /**
  * struct vhost_iommu_endpoint - a device behind the IOMMU
  * @size: sizeof(struct vhost_iommu_endpoint)
- * @flags: 0, VHOST_IOMMU_ENDPOINT_VFIO or VHOST_IOMMU_ENDPOINT_NOTIFY
+ * @flags: 0, VHOST_IOMMU_ENDPOINT_VFIO, _NOTIFY or _IOMMUFD
  * @id: the endpoint's number, as VIOT or the device tree tells it to the guest
- * @group_fd: the VFIO group of the device; -1 for an emulated one
- * @device: user pointer to the device's name, as in VFIO_GROUP_GET_DEVICE_FD; 0
- *	for an emulated one
+ * @group_fd: with _VFIO: the VFIO group of the device; -1 for an emulated one
+ * @device_fd: with _IOMMUFD: the device's character device
+ * @device: with _VFIO: user pointer to the device's name, as in
+ *	VFIO_GROUP_GET_DEVICE_FD; else 0
  * @regions: user pointer to an array of struct vhost_iommu_region, in addition to
  *	those of the host; may be 0 if @nr_regions is
  * @nr_regions: entries of @regions; at most 64
  * @reserved: must be 0
+ * @device_id: with _IOMMUFD: what VFIO_DEVICE_BIND_IOMMUFD returned; else 0
+ * @reserved2: must be 0
  *
  * Regions of the host's group (reserved, direct, MSI) are added by the kernel.
  * Regions may overlap here: PROBE reports them sorted and without overlaps, a
@@ -175,11 +182,16 @@ struct vhost_iommu_endpoint {
 	__u32 size;
 	__u32 flags;
 	__u32 id;
-	__s32 group_fd;
+	union {
+		__s32 group_fd;
+		__s32 device_fd;
+	};
 	__aligned_u64 device;
 	__aligned_u64 regions;
 	__u32 nr_regions;
 	__u32 reserved;
+	__u32 device_id;
+	__u32 reserved2;
 };
 
 /**
@@ -190,11 +202,20 @@ struct vhost_iommu_endpoint {
  * The endpoint has no domain yet; what it reaches is decided by @bypass of the
  * configuration.
  *
+ * A device with VHOST_IOMMU_ENDPOINT_IOMMUFD has to be bound to the iommufd of
+ * VHOST_IOMMU_SET_IOMMUFD. From here to VHOST_IOMMU_REMOVE_ENDPOINT what it is attached
+ * to is ours: VFIO_DEVICE_ATTACH_IOMMUFD_PT and _DETACH_ are not for the VMM, and the
+ * file is kept open. Devices that share an IOMMU group are all endpoints, or none of
+ * them is. If it fails the device may be left detached.
+ *
  * Errors: EEXIST if @id or the device has been added; ENOENT if the device is not
- * open in a claimed container of this process; EBADF for @group_fd; EINVAL for both
- * flags together, for a region that ends before it starts or has an unknown type;
- * ENOSPC if the regions do not fit into probe_size; ERANGE if the physical IOMMU
- * cannot map the granule of the configuration; E2BIG for too many regions; ENOMEM.
+ * open in a claimed container of this process, or there was no
+ * VHOST_IOMMU_SET_IOMMUFD; EBUSY for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF
+ * for @group_fd or @device_fd; EINVAL for flags together, for @device_fd if it is not
+ * the character device of a VFIO device that is bound, for a region that ends before it
+ * starts or has an unknown type; ENOSPC if the regions do not fit into probe_size;
+ * ERANGE if the physical IOMMU cannot map the granule of the configuration; E2BIG for
+ * too many regions; ENOMEM; or another error of iommufd.
  */
 #define VHOST_IOMMU_ADD_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0xa5)
 
@@ -212,7 +233,8 @@ struct vhost_iommu_endpoint_id {
  * VHOST_IOMMU_REMOVE_ENDPOINT - take a device from behind the IOMMU
  *
  * Takes a struct vhost_iommu_endpoint_id. The endpoint is detached. The group of
- * a VFIO device reaches no memory any more once its last endpoint is gone.
+ * a VFIO device reaches no memory any more once its last endpoint is gone. A device in
+ * iommufd is left detached, for the VMM to attach or to close.
  *
  * Errors: ENOENT if there is no such endpoint.
  */
@@ -310,7 +332,8 @@ struct vhost_iommu_fault {
  * @attach_table: ATTACH_TABLE requests
  * @invalidate: INVALIDATE requests
  * @pinned: host pages that stage 2 has pinned now: those of the container, so the same
- *	for all instances that use it; 0 before the first VFIO endpoint
+ *	for all instances that use it; 0 before the first VFIO endpoint, and with an
+ *	iommufd, which has pinned them itself
  */
 struct vhost_iommu_stats {
 	__u32 size;
@@ -553,5 +576,82 @@ struct vhost_iommu_notify {
  * @notify is neither 0 nor 1.
  */
 #define VHOST_IOMMU_SET_NOTIFY		_IO(VHOST_IOMMU_TYPE, 0xae)
+
+/**
+ * struct vhost_iommu_iommufd - where guest memory is
+ * @size: sizeof(struct vhost_iommu_iommufd)
+ * @flags: must be 0
+ * @iommufd: an open /dev/iommu
+ * @ioas: number of an IOAS there
+ */
+struct vhost_iommu_iommufd {
+	__u32 size;
+	__u32 flags;
+	__s32 iommufd;
+	__u32 ioas;
+};
+
+/**
+ * VHOST_IOMMU_SET_IOMMUFD - use iommufd instead of a VFIO container
+ *
+ * Takes a struct vhost_iommu_iommufd, before the first endpoint that is a VFIO device.
+ * The VMM maps guest memory into the IOAS by guest-physical address and tells us with
+ * VHOST_IOMMU_ADD_MEMORY. We make further objects in the iommufd, one IOAS for each
+ * domain of the guest and a page table for stage 2, which are not the VMM's to touch. The
+ * file is kept open. A page of the VMM's address space is used for arguments, until
+ * this device is closed.
+ *
+ * Instances that share an iommufd are told of the memory each.
+ *
+ * Errors: EBADF for @iommufd; EINVAL if it is none; ENOENT if there is no such IOAS; EBUSY
+ * if there was such an ioctl or a VFIO device before; ENOMEM; EOPNOTSUPP without
+ * iommufd or character devices of VFIO in the kernel.
+ */
+#define VHOST_IOMMU_SET_IOMMUFD		_IO(VHOST_IOMMU_TYPE, 0xaf)
+
+/* What devices can do with memory. */
+#define VHOST_IOMMU_MEMORY_READ		(1 << 0)
+#define VHOST_IOMMU_MEMORY_WRITE	(1 << 1)
+
+/**
+ * struct vhost_iommu_memory - a range of guest memory
+ * @size: sizeof(struct vhost_iommu_memory)
+ * @flags: ADD: VHOST_IOMMU_MEMORY_READ, _WRITE or both; REMOVE: 0
+ * @start: first guest-physical address, a multiple of the host's page
+ * @last: last guest-physical address, the end of a page
+ */
+struct vhost_iommu_memory {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 start;
+	__aligned_u64 last;
+};
+
+/**
+ * VHOST_IOMMU_ADD_MEMORY - memory has been mapped into the IOAS of SET_IOMMUFD
+ *
+ * Takes a struct vhost_iommu_memory. The range may be one IOMMU_IOAS_MAP, a part of one,
+ * or several that are consecutive; it is removed as a whole. What a guest maps there, or
+ * has mapped, is copied from the IOAS.
+ *
+ * Errors: ENOENT if there was no VHOST_IOMMU_SET_IOMMUFD, or the IOAS has no memory where
+ * a guest has mapped it; EEXIST if a part of it was added; EINVAL if it is not aligned,
+ * ends before it starts, or has no flag; ENOSPC for more than 65535 ranges; ENOMEM; or
+ * another error of IOMMU_IOAS_COPY.
+ */
+#define VHOST_IOMMU_ADD_MEMORY		_IO(VHOST_IOMMU_TYPE, 0xb0)
+
+/**
+ * VHOST_IOMMU_REMOVE_MEMORY - memory is about to be unmapped from the IOAS
+ *
+ * Takes a struct vhost_iommu_memory. All ranges in it are taken from the domains of
+ * guests, and devices reach them only in bypass afterwards. A VMM that unmaps memory from
+ * the IOAS before that, or without, leaves it to the devices: copies of an IOAS hold the
+ * pages.
+ *
+ * Errors: ENOENT if there was no VHOST_IOMMU_SET_IOMMUFD, or there is nothing in the
+ * range; EINVAL if it is not aligned, ends before it starts, or would cut a range.
+ */
+#define VHOST_IOMMU_REMOVE_MEMORY	_IO(VHOST_IOMMU_TYPE, 0xb1)
 
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

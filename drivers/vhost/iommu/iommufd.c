@@ -1,0 +1,710 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The back end of iommufd, a client of its uAPI and of that of VFIO's character devices:
+ * everything is done with ioctls on the files that the VMM gave us (uarg.c).
+ *
+ * Stage 2 is an IOAS of the VMM, in which guest memory is mapped by guest-physical
+ * address. We do not see what is in it: the VMM tells which ranges have memory, after
+ * it has mapped and before it unmaps them, and the mappings of guests are composed
+ * with these ranges. A hardware domain is an IOAS of ours, a piece of memory a copy
+ * from stage 2. A copy holds the pages: a VMM that unmaps memory without telling leaves
+ * it to the guest, pinned and accounted as before, and to nobody else.
+ *
+ * A class is a hardware page table of stage 2 (HWPT) and the groups that can be attached
+ * to it. It is there for as long as there are endpoints, whether a group is in bypass or
+ * not, so memory is pinned once and stays so.
+ *
+ * A group is blocked by detaching its devices: that needs no memory and does not fail. All
+ * devices of the group that are attached have to be endpoints for that, or else the
+ * rest of them keeps the group where it is. To attach replaces what was attached
+ * before, without a gap.
+ *
+ * Nothing can be done in the place of a VMM that is no more, nor when another process
+ * closes the device last. What is attached and mapped then is left to the VMM's files,
+ * of which we let go.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/iommu.h>
+#include <linux/iommufd.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/vfio.h>
+#include <uapi/linux/iommufd.h>
+
+#include "backend.h"
+#include "domain.h"
+#include "endpoint.h"
+#include "iommufd.h"
+#include "stage2.h"
+#include "uarg.h"
+#include "vhost_iommu.h"
+
+/* As many as VFIO containers have. */
+#define MEMORY_MAX	U16_MAX
+
+/**
+ * struct iommufd_s2 - stage 2 of an instance
+ * @s2: what all back ends have
+ * @file: the iommufd; constant
+ * @ioas: number of the IOAS; constant
+ * @uarg: for arguments; the instance's lock
+ */
+struct iommufd_s2 {
+	struct vhost_iommu_s2	s2;
+	struct file		*file;
+	u32			ioas;
+	struct vhost_iommu_uarg	uarg;
+};
+
+static const struct vhost_iommu_backend iommufd_backend;
+
+static struct iommufd_s2 *to_iommufd(struct vhost_iommu_s2 *s2)
+{
+	return container_of(s2, struct iommufd_s2, s2);
+}
+
+/* An ioctl of the iommufd. */
+static int iommufd_call(struct iommufd_s2 *fd, unsigned int cmd, void *arg,
+			size_t size)
+{
+	return vhost_iommu_uarg_ioctl(&fd->uarg, fd->file, cmd, arg, size);
+}
+
+static void destroy_object(struct iommufd_s2 *fd, u32 id)
+{
+	struct iommu_destroy arg = { .size = sizeof(arg), .id = id };
+
+	iommufd_call(fd, IOMMU_DESTROY, &arg, sizeof(arg));
+}
+
+static int attach_device(struct vhost_iommu_s2 *s2, struct file *device, u32 pt)
+{
+	struct vfio_device_attach_iommufd_pt arg = {
+		.argsz = sizeof(arg), .pt_id = pt,
+	};
+
+	return vhost_iommu_uarg_ioctl(&to_iommufd(s2)->uarg, device,
+				      VFIO_DEVICE_ATTACH_IOMMUFD_PT, &arg,
+				      sizeof(arg));
+}
+
+static void detach_device(struct vhost_iommu_s2 *s2, struct file *device)
+{
+	struct vfio_device_detach_iommufd_pt arg = { .argsz = sizeof(arg) };
+
+	vhost_iommu_uarg_ioctl(&to_iommufd(s2)->uarg, device,
+			       VFIO_DEVICE_DETACH_IOMMUFD_PT, &arg, sizeof(arg));
+}
+
+static void iommufd_release(struct vhost_iommu_s2 *s2)
+{
+	struct iommufd_s2 *fd = to_iommufd(s2);
+	struct vhost_iommu_s2_range *range;
+
+	while ((range = vhost_iommu_s2_first(s2, 0, U64_MAX))) {
+		interval_tree_remove(&range->node, &s2->ranges);
+		kfree(range);
+	}
+	vhost_iommu_uarg_end(&fd->uarg);
+	fput(fd->file);
+	kfree(fd);
+}
+
+/* The first device of a group moves all that are attached, the others follow. */
+static int attach_group(struct vhost_iommu_group *group, u32 pt)
+{
+	struct vhost_iommu_s2 *s2 = group->class->s2;
+	struct vhost_iommu_device *dev;
+	int ret = 0;
+
+	list_for_each_entry(dev, &s2->devices, list) {
+		if (dev->group != group)
+			continue;
+		ret = attach_device(s2, dev->file, pt);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
+static void iommufd_block(struct vhost_iommu_group *group)
+{
+	struct vhost_iommu_s2 *s2 = group->class->s2;
+	struct vhost_iommu_device *dev;
+
+	list_for_each_entry(dev, &s2->devices, list)
+		if (dev->group == group)
+			detach_device(s2, dev->file);
+	group->attached_pt = 0;
+}
+
+static int iommufd_attach(struct vhost_iommu_group *group,
+			  const struct vhost_iommu_hwdom *hw)
+{
+	u32 target = hw ? hw->pt : group->class->pt;
+	u32 old = group->attached_pt;
+	int ret;
+
+	if (target == old)
+		return 0;
+	ret = attach_group(group, target);
+	if (!ret)
+		group->attached_pt = target;
+	else if (!old || attach_group(group, old))
+		iommufd_block(group);
+	return ret;
+}
+
+static int iommufd_alloc(struct vhost_iommu_hwdom *hw,
+			 struct vhost_iommu_group *group)
+{
+	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
+	int ret;
+
+	ret = iommufd_call(to_iommufd(hw->class->s2), IOMMU_IOAS_ALLOC, &arg,
+			   sizeof(arg));
+	hw->pt = arg.out_ioas_id;
+	return ret;
+}
+
+static void iommufd_free(struct vhost_iommu_hwdom *hw)
+{
+	destroy_object(to_iommufd(hw->class->s2), hw->pt);
+}
+
+/* A range may be several mappings of the VMM: those that are consecutive are copied. */
+static int iommufd_map(struct vhost_iommu_hwdom *hw,
+		       const struct vhost_iommu_s2_range *range, u64 iova, u64 gpa,
+		       u64 gpa_last, int prot)
+{
+	struct iommufd_s2 *fd = to_iommufd(hw->class->s2);
+	struct iommu_ioas_copy arg = {
+		.size = sizeof(arg),
+		.flags = IOMMU_IOAS_MAP_FIXED_IOVA,
+		.dst_ioas_id = hw->pt,
+		.src_ioas_id = fd->ioas,
+		.length = gpa_last - gpa + 1,
+		.dst_iova = iova,
+		.src_iova = gpa,
+	};
+
+	if (prot & IOMMU_READ)
+		arg.flags |= IOMMU_IOAS_MAP_READABLE;
+	if (prot & IOMMU_WRITE)
+		arg.flags |= IOMMU_IOAS_MAP_WRITEABLE;
+	return iommufd_call(fd, IOMMU_IOAS_COPY, &arg, sizeof(arg));
+}
+
+/* It is gone from the IOTLB too. */
+static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
+{
+	struct iommu_ioas_unmap arg = {
+		.size = sizeof(arg), .ioas_id = hw->pt, .iova = iova,
+		.length = size,
+	};
+	int ret;
+
+	ret = iommufd_call(to_iommufd(hw->class->s2), IOMMU_IOAS_UNMAP, &arg,
+			   sizeof(arg));
+	/* Only a VMM that has touched what is ours gets here: the guest's is its loss. */
+	if (ret && ret != -ENOENT)
+		pr_warn_once("vhost_iommu: iommufd keeps a guest's mapping: error %d\n",
+			     ret);
+}
+
+static void iommufd_flush(struct vhost_iommu_hwdom *hw)
+{
+}
+
+static void iommufd_aperture(const struct vhost_iommu_class *class, u64 *start,
+			     u64 *last)
+{
+	*start = class->first;
+	*last = class->last;
+}
+
+/* Ask for the first and the last address that can be mapped in stage 2. */
+static int query_aperture(struct iommufd_s2 *fd, u64 *first, u64 *last)
+{
+	struct {
+		struct iommu_ioas_iova_ranges	head;
+		struct iommu_iova_range		r[];
+	} *arg;
+	size_t max = (PAGE_SIZE - sizeof(*arg)) / sizeof(arg->r[0]), nr;
+	int ret;
+
+	arg = kzalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!arg)
+		return -ENOMEM;
+	arg->head.size = sizeof(arg->head);
+	arg->head.ioas_id = fd->ioas;
+	arg->head.num_iovas = max;
+	arg->head.allowed_iovas = fd->uarg.addr + offsetof(typeof(*arg), r);
+
+	ret = iommufd_call(fd, IOMMU_IOAS_IOVA_RANGES, arg, PAGE_SIZE);
+	nr = arg->head.num_iovas;
+	if (!ret && (!nr || nr > max || arg->r[nr - 1].last < arg->r[0].start))
+		ret = -EINVAL;
+	*first = arg->r[0].start;
+	*last = ret ? 0 : arg->r[nr - 1].last;
+	kfree(arg);
+	return ret;
+}
+
+static int alloc_hwpt(struct iommufd_s2 *fd, u32 device_id, u32 *pt)
+{
+	struct iommu_hwpt_alloc arg = {
+		.size = sizeof(arg), .dev_id = device_id, .pt_id = fd->ioas,
+	};
+	int ret;
+
+	ret = iommufd_call(fd, IOMMU_HWPT_ALLOC, &arg, sizeof(arg));
+	*pt = arg.out_hwpt_id;
+	return ret;
+}
+
+static bool is_coherent(const struct vhost_iommu_device *dev)
+{
+	return device_iommu_capable(dev->vdev->dev,
+				    IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
+}
+
+/* A new class, to whose page table the device is attached. */
+static struct vhost_iommu_class *
+create_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev,
+	     u32 device_id)
+{
+	struct vhost_iommu_class *class;
+	int ret;
+
+	class = kzalloc(sizeof(*class), GFP_KERNEL_ACCOUNT);
+	if (!class)
+		return ERR_PTR(-ENOMEM);
+	class->s2 = &fd->s2;
+	class->coherent = is_coherent(dev);
+	INIT_LIST_HEAD(&class->groups);
+	INIT_LIST_HEAD(&class->hwdoms);
+
+	ret = alloc_hwpt(fd, device_id, &class->pt);
+	if (ret)
+		goto err_free;
+	ret = query_aperture(fd, &class->first, &class->last) ?:
+	      attach_device(&fd->s2, dev->file, class->pt);
+	if (ret)
+		goto err_destroy;
+	list_add_tail(&class->list, &fd->s2.classes);
+	return class;
+
+err_destroy:
+	destroy_object(fd, class->pt);
+err_free:
+	kfree(class);
+	return ERR_PTR(ret);
+}
+
+static struct vhost_iommu_class *
+find_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev)
+{
+	struct vhost_iommu_class *class;
+
+	list_for_each_entry(class, &fd->s2.classes, list)
+		if (class->coherent == is_coherent(dev) &&
+		    !attach_device(&fd->s2, dev->file, class->pt))
+			return class;
+	return NULL;
+}
+
+/* The group of the first device of it, which is attached to stage 2. */
+static struct vhost_iommu_group *
+create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev,
+	     u32 device_id)
+{
+	struct vhost_iommu_group *group;
+	int ret;
+
+	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
+	if (!group)
+		return ERR_PTR(-ENOMEM);
+	INIT_LIST_HEAD(&group->endpoints);
+	INIT_LIST_HEAD(&group->resv);
+	group->iommu_group = iommu_group_get(dev->vdev->dev);
+
+	ret = group->iommu_group ?
+	      iommu_get_group_resv_regions(group->iommu_group, &group->resv) :
+	      -ENODEV;
+	if (ret)
+		goto err_free;
+	group->class = find_class(fd, dev);
+	if (!group->class)
+		group->class = create_class(fd, dev, device_id);
+	if (IS_ERR(group->class)) {
+		ret = PTR_ERR(group->class);
+		goto err_free;
+	}
+	group->attached_pt = group->class->pt;
+	list_add_tail(&group->list, &group->class->groups);
+	return group;
+
+err_free:
+	iommu_group_put(group->iommu_group);
+	vhost_iommu_group_free(group);
+	return ERR_PTR(ret);
+}
+
+/* After the last device of a group. */
+static void remove_group(struct vhost_iommu_group *group)
+{
+	struct vhost_iommu_class *class = group->class;
+
+	list_del(&group->list);
+	iommu_group_put(group->iommu_group);
+	vhost_iommu_group_free(group);
+	if (!list_empty(&class->groups))
+		return;
+	list_del(&class->list);
+	destroy_object(to_iommufd(class->s2), class->pt);
+	kfree(class);
+}
+
+static bool group_has_device(const struct vhost_iommu_group *group)
+{
+	const struct vhost_iommu_device *dev;
+
+	list_for_each_entry(dev, &group->class->s2->devices, list)
+		if (dev->group == group)
+			return true;
+	return false;
+}
+
+static struct vhost_iommu_group *find_group(struct vhost_iommu_s2 *s2,
+					    struct device *dev)
+{
+	struct iommu_group *iommu_group = iommu_group_get(dev);
+	struct vhost_iommu_group *group;
+
+	group = vhost_iommu_group_find(s2, iommu_group);
+	iommu_group_put(iommu_group);
+	return group;
+}
+
+/* The device whose character device @file is. It stays while the file is open. */
+static struct vfio_device *find_vdev(struct file *file)
+{
+	struct inode *inode = file_inode(file);
+
+	if (!vfio_file_is_valid(file) || vfio_file_is_group(file) ||
+	    !S_ISCHR(inode->i_mode))
+		return NULL;
+	return container_of(inode->i_cdev, struct vfio_device, cdev);
+}
+
+static struct vhost_iommu_device *create_device(struct vhost_iommu_s2 *s2,
+						struct file *file)
+{
+	struct vfio_device *vdev = find_vdev(file);
+	struct vhost_iommu_device *dev;
+
+	if (!vdev)
+		return ERR_PTR(-EINVAL);
+	list_for_each_entry(dev, &s2->devices, list)
+		if (dev->vdev == vdev)
+			return ERR_PTR(-EEXIST);
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
+	if (!dev)
+		return ERR_PTR(-ENOMEM);
+	dev->vdev = vdev;
+	dev->file = get_file(file);
+	return dev;
+}
+
+static void free_device(struct vhost_iommu_device *dev)
+{
+	fput(dev->file);
+	kfree(dev);
+}
+
+/* Attach a further device to where its group is. What the VMM had it attached to goes. */
+static int follow_group(const struct vhost_iommu_device *dev,
+			const struct vhost_iommu_group *group)
+{
+	struct vhost_iommu_s2 *s2 = group->class->s2;
+
+	if (group->attached_pt)
+		return attach_device(s2, dev->file, group->attached_pt);
+	detach_device(s2, dev->file);
+	return 0;
+}
+
+static int iommufd_bind(struct vhost_iommu_ep *ep,
+			const struct vhost_iommu_endpoint *arg,
+			struct file *file, const char *name)
+{
+	struct vhost_iommu_s2 *s2 = ep->vi->s2;
+	struct vhost_iommu_device *dev;
+	struct vhost_iommu_group *group;
+	int ret = 0;
+
+	dev = create_device(s2, file);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	group = find_group(s2, dev->vdev->dev);
+	if (group)
+		ret = follow_group(dev, group);
+	else
+		group = create_group(to_iommufd(s2), dev, arg->device_id);
+	if (IS_ERR(group))
+		ret = PTR_ERR(group);
+	if (ret) {
+		free_device(dev);
+		return ret;
+	}
+
+	dev->group = group;
+	dev->endpoint = ep;
+	list_add_tail(&dev->list, &s2->devices);
+	ep->group = group;
+	ep->device = dev;
+	return 0;
+}
+
+static void iommufd_unbind(struct vhost_iommu_ep *ep)
+{
+	struct vhost_iommu_device *dev = ep->device;
+	struct vhost_iommu_group *group = dev->group;
+
+	vhost_iommu_ep_forget_device(dev);
+	detach_device(group->class->s2, dev->file);
+	list_del(&dev->list);
+	free_device(dev);
+	if (!group_has_device(group))
+		remove_group(group);
+}
+
+static const struct vhost_iommu_backend iommufd_backend = {
+	.release	= iommufd_release,
+	.bind		= iommufd_bind,
+	.unbind		= iommufd_unbind,
+	.aperture	= iommufd_aperture,
+	.attach		= iommufd_attach,
+	.block		= iommufd_block,
+	.alloc		= iommufd_alloc,
+	.free		= iommufd_free,
+	.map		= iommufd_map,
+	.unmap		= iommufd_unmap,
+	.flush		= iommufd_flush,
+};
+
+/**
+ * vhost_iommu_has_iommufd() - is stage 2 an IOAS of the VMM?
+ * @vi: the instance, locked
+ */
+bool vhost_iommu_has_iommufd(const struct vhost_iommu *vi)
+{
+	return vi->s2 && vi->s2->backend == &iommufd_backend;
+}
+
+/*
+ * Another file could have an ioctl of the same number, and no idea of being used by a
+ * thread like the worker.
+ */
+static bool is_iommufd(struct file *file)
+{
+	struct iommufd_ctx *ctx = iommufd_ctx_from_file(file);
+
+	if (IS_ERR(ctx))
+		return false;
+	iommufd_ctx_put(ctx);
+	return true;
+}
+
+/* Takes over @file, unless it fails. */
+static struct iommufd_s2 *create_s2(struct file *file, u32 ioas)
+{
+	u64 first, last;
+	struct iommufd_s2 *fd;
+	int ret;
+
+	fd = kzalloc(sizeof(*fd), GFP_KERNEL_ACCOUNT);
+	if (!fd)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&fd->s2.kref);
+	fd->s2.backend = &iommufd_backend;
+	init_rwsem(&fd->s2.lock);
+	fd->s2.ranges = RB_ROOT_CACHED;
+	fd->s2.avail = MEMORY_MAX;
+	INIT_LIST_HEAD(&fd->s2.classes);
+	INIT_LIST_HEAD(&fd->s2.devices);
+	fd->file = file;
+	fd->ioas = ioas;
+
+	ret = vhost_iommu_uarg_init(&fd->uarg);
+	if (ret)
+		goto err_free;
+	ret = query_aperture(fd, &first, &last);
+	if (ret)
+		goto err_uarg_end;
+	fd->s2.mm = current->mm;
+	mmgrab(fd->s2.mm);
+	return fd;
+
+err_uarg_end:
+	vhost_iommu_uarg_end(&fd->uarg);
+err_free:
+	kfree(fd);
+	return ERR_PTR(ret);
+}
+
+/**
+ * vhost_iommu_set_iommufd() - VHOST_IOMMU_SET_IOMMUFD
+ * @vi: the instance, locked
+ * @arg: argument of the ioctl
+ *
+ * Return: see the ioctl.
+ */
+int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
+			    const struct vhost_iommu_iommufd *arg)
+{
+	struct iommufd_s2 *fd;
+	struct file *file;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	file = fget(arg->iommufd);
+	if (!file)
+		return -EBADF;
+	if (vi->s2)
+		fd = ERR_PTR(-EBUSY);
+	else if (!is_iommufd(file))
+		fd = ERR_PTR(-EINVAL);
+	else
+		fd = create_s2(file, arg->ioas);
+	if (IS_ERR(fd)) {
+		fput(file);
+		return PTR_ERR(fd);
+	}
+	vi->s2 = &fd->s2;
+	return 0;
+}
+
+static int check_memory(struct vhost_iommu *vi,
+			const struct vhost_iommu_memory *arg)
+{
+	if (!vhost_iommu_has_iommufd(vi))
+		return -ENOENT;
+	if (arg->last < arg->start || !PAGE_ALIGNED(arg->start | (arg->last + 1)))
+		return -EINVAL;
+	return 0;
+}
+
+static void forget_range(struct vhost_iommu_s2 *s2,
+			 struct vhost_iommu_s2_range *range)
+{
+	interval_tree_remove(&range->node, &s2->ranges);
+	s2->avail++;
+	kfree(range);
+}
+
+static int insert_range(struct vhost_iommu_s2 *s2,
+			const struct vhost_iommu_memory *arg)
+{
+	struct vhost_iommu_s2_range *range;
+	int ret;
+
+	if (vhost_iommu_s2_first(s2, arg->start, arg->last))
+		return -EEXIST;
+	if (!s2->avail)
+		return -ENOSPC;
+	range = kzalloc(sizeof(*range), GFP_KERNEL_ACCOUNT);
+	if (!range)
+		return -ENOMEM;
+	range->node.start = arg->start;
+	range->node.last = arg->last;
+	if (arg->flags & VHOST_IOMMU_MEMORY_READ)
+		range->prot |= IOMMU_READ;
+	if (arg->flags & VHOST_IOMMU_MEMORY_WRITE)
+		range->prot |= IOMMU_WRITE;
+
+	interval_tree_insert(&range->node, &s2->ranges);
+	s2->avail--;
+	ret = vhost_iommu_s2_restore(s2, range);
+	if (ret)
+		forget_range(s2, range);
+	return ret;
+}
+
+/**
+ * vhost_iommu_add_memory() - VHOST_IOMMU_ADD_MEMORY
+ * @vi: the instance, locked
+ * @arg: argument of the ioctl
+ *
+ * Return: see the ioctl.
+ */
+int vhost_iommu_add_memory(struct vhost_iommu *vi,
+			   const struct vhost_iommu_memory *arg)
+{
+	const u32 known = VHOST_IOMMU_MEMORY_READ | VHOST_IOMMU_MEMORY_WRITE;
+	int ret;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (arg->flags & ~known)
+		return -EOPNOTSUPP;
+	ret = check_memory(vi, arg);
+	if (ret)
+		return ret;
+	if (!arg->flags)
+		return -EINVAL;
+	vhost_iommu_lock_s2(vi);
+	ret = insert_range(vi->s2, arg);
+	vhost_iommu_unlock_s2(vi);
+	return ret;
+}
+
+static int remove_ranges(struct vhost_iommu_s2 *s2, u64 start, u64 last)
+{
+	struct vhost_iommu_s2_range *range;
+
+	if (!vhost_iommu_s2_first(s2, start, last))
+		return -ENOENT;
+	if (vhost_iommu_s2_bisects(s2, start, start, last) ||
+	    vhost_iommu_s2_bisects(s2, last, start, last))
+		return -EINVAL;
+	while ((range = vhost_iommu_s2_first(s2, start, last))) {
+		vhost_iommu_s2_withdraw(s2, range);
+		forget_range(s2, range);
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * vhost_iommu_remove_memory() - VHOST_IOMMU_REMOVE_MEMORY
+ * @vi: the instance, locked
+ * @arg: argument of the ioctl
+ *
+ * Return: see the ioctl.
+ */
+int vhost_iommu_remove_memory(struct vhost_iommu *vi,
+			      const struct vhost_iommu_memory *arg)
+{
+	int ret;
+
+	lockdep_assert_held(&vi->lock);
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	ret = check_memory(vi, arg);
+	if (ret)
+		return ret;
+	vhost_iommu_lock_s2(vi);
+	ret = remove_ranges(vi->s2, arg->start, arg->last);
+	vhost_iommu_unlock_s2(vi);
+	return ret;
+}
+
+/* Of iommufd_ctx_from_file(). MODULE_IMPORT_NS() takes a token, or a string. */
+MODULE_INFO(import_ns, "IOMMUFD");

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _VHOST_IOMMU_IOMMUFD_H
+#define _VHOST_IOMMU_IOMMUFD_H
+
+#include <linux/errno.h>
+#include <linux/kconfig.h>
+#include <uapi/linux/vhost_iommu.h>
+
+struct vhost_iommu;
+
+#if IS_ENABLED(CONFIG_IOMMUFD) && IS_ENABLED(CONFIG_VFIO_DEVICE_CDEV)
+int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
+			    const struct vhost_iommu_iommufd *arg);
+int vhost_iommu_add_memory(struct vhost_iommu *vi,
+			   const struct vhost_iommu_memory *arg);
+int vhost_iommu_remove_memory(struct vhost_iommu *vi,
+			      const struct vhost_iommu_memory *arg);
+bool vhost_iommu_has_iommufd(const struct vhost_iommu *vi);
+#else
+static inline int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
+					  const struct vhost_iommu_iommufd *arg)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int vhost_iommu_add_memory(struct vhost_iommu *vi,
+					 const struct vhost_iommu_memory *arg)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int vhost_iommu_remove_memory(struct vhost_iommu *vi,
+					    const struct vhost_iommu_memory *arg)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline bool vhost_iommu_has_iommufd(const struct vhost_iommu *vi)
+{
+	return false;
+}
+#endif
+
+#endif /* _VHOST_IOMMU_IOMMUFD_H */
