@@ -11,7 +11,7 @@
 kselftest_results()
 {
 	awk -v machine="$1" '
-	$1 == "suite"		{ suite = $2; tests = 0; plan = -1; next }
+	$1 == "suite"		{ suite = substr($0, 7); tests = 0; plan = -1; next }
 	suite == ""		{
 		sub(/ok selftests/, "ok " machine)
 		if (/^(not )?ok |^#/) print

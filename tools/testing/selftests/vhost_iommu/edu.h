@@ -34,7 +34,11 @@ struct edu {
 	int			container, group, device;
 	volatile char		*bar;
 	off_t			bar_offset;	/* in the file of the device */
+	__u32			ioas, device_id;	/* of iommufd */
+	int			vm;			/* a virtual IOMMU, or 0 */
 };
+
+#include "edu_iommufd.h"
 
 /* The group of the device that the environment names in @variable. */
 static inline int edu_open_group_of(struct edu *edu, const char *variable)
@@ -46,6 +50,11 @@ static inline int edu_open_group_of(struct edu *edu, const char *variable)
 	if (!name)
 		return -1;
 	snprintf(edu->name, sizeof(edu->name), "%s", name);
+	if (in_iommufd()) {
+		/* There is none, but a file that can be closed. */
+		edu->group = open("/dev/null", O_RDWR);
+		return edu->group < 0 ? -1 : 0;
+	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", name);
 	len = readlink(path, group, sizeof(group) - 1);
 	if (len < 0)
@@ -58,6 +67,8 @@ static inline int edu_open_group_of(struct edu *edu, const char *variable)
 
 static inline int edu_open_group(struct edu *edu)
 {
+	if (in_iommufd())
+		return iommufd_open(edu) ? -1 : edu_open_group_of(edu, "EDU");
 	edu->container = open("/dev/vfio/vfio", O_RDWR);
 	return edu->container < 0 ? -1 : edu_open_group_of(edu, "EDU");
 }
@@ -65,6 +76,8 @@ static inline int edu_open_group(struct edu *edu)
 /* The group to a container, and the container to an IOMMU driver. */
 static inline int edu_set_container(struct edu *edu)
 {
+	if (in_iommufd())
+		return 0;
 	return ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &edu->container) ||
 	       ioctl(edu->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
 }
@@ -96,7 +109,11 @@ static inline int edu_prepare(struct edu *edu)
 
 static inline int edu_open_device(struct edu *edu)
 {
-	edu->device = ioctl(edu->group, VFIO_GROUP_GET_DEVICE_FD, edu->name);
+	if (!in_iommufd())
+		edu->device = ioctl(edu->group, VFIO_GROUP_GET_DEVICE_FD,
+				    edu->name);
+	else if (iommufd_open_device(edu))
+		return -1;
 	return edu->device < 0 ? -1 : edu_prepare(edu);
 }
 
@@ -117,6 +134,8 @@ static inline int edu_map(struct edu *edu, void *addr, __u64 iova, __u64 size,
 		.iova = iova, .size = size,
 	};
 
+	if (in_iommufd())
+		return iommufd_map(edu, addr, iova, size, flags);
 	return ioctl(edu->container, VFIO_IOMMU_MAP_DMA, &dma);
 }
 
@@ -128,6 +147,9 @@ static inline __s64 edu_unmap(struct edu *edu, __u64 iova, __u64 size,
 		.argsz = sizeof(dma), .flags = flags, .iova = iova, .size = size,
 	};
 
+	if (in_iommufd())
+		return iommufd_unmap(edu, iova, flags & VFIO_DMA_UNMAP_FLAG_ALL ?
+					  ~0ULL : size);
 	if (ioctl(edu->container, VFIO_IOMMU_UNMAP_DMA, &dma))
 		return -1;
 	return dma.size;
@@ -138,15 +160,20 @@ static inline int edu_join(struct edu *edu, struct edu *first,
 			   const char *variable)
 {
 	edu->container = first->container;
-	return edu_open_group_of(edu, variable) ||
-	       ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &edu->container) ||
-	       edu_open_device(edu);
+	edu->ioas = first->ioas;
+	if (edu_open_group_of(edu, variable))
+		return -1;
+	if (!in_iommufd() &&
+	    ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &edu->container))
+		return -1;
+	return edu_open_device(edu);
 }
 
 static inline int edu_join_group(struct edu *edu, struct edu *first,
 				 const char *variable)
 {
 	edu->container = first->container;
+	edu->ioas = first->ioas;
 	edu->group = first->group;
 	snprintf(edu->name, sizeof(edu->name), "%s", getenv(variable));
 	return edu_open_device(edu);

@@ -77,6 +77,13 @@ struct memory {
 	SIZED(s, r, VHOST_IOMMU_SET_NOTIFY, struct vhost_iommu_notify,	\
 	      .id = EP, ##__VA_ARGS__)
 
+#define IOMMUFD(s, r, ...) \
+	SIZED(s, r, VHOST_IOMMU_SET_IOMMUFD, struct vhost_iommu_iommufd, \
+	      ##__VA_ARGS__)
+#define MEM(s, r, op, ...)						\
+	SIZED(s, r, VHOST_IOMMU_##op##_MEMORY, struct vhost_iommu_memory, \
+	      .last = 0xfff, ##__VA_ARGS__)
+
 /* Of two initializers of a field the later one counts. */
 static const struct row table[] = {
 	NONE(EBUSY, EBUSY, VHOST_SET_OWNER),
@@ -159,9 +166,21 @@ static const struct row table[] = {
 	NONE(0, EBUSY, VHOST_IOMMU_RESET),
 
 	ENDPOINT(EEXIST, EEXIST, .id = EP),
-	ENDPOINT(EOPNOTSUPP, EOPNOTSUPP, .flags = 4),
+	ENDPOINT(EOPNOTSUPP, EOPNOTSUPP, .flags = 8),
 	ENDPOINT(EOPNOTSUPP, EOPNOTSUPP, .reserved = 1),
+	ENDPOINT(EOPNOTSUPP, EOPNOTSUPP, .reserved2 = 1),
 	ENDPOINT(EINVAL, EINVAL, .flags = 3),
+	ENDPOINT(EINVAL, EINVAL, .flags = 5),
+	ENDPOINT(EINVAL, EINVAL, .flags = 6),
+	ENDPOINT(EINVAL, EINVAL, .device_id = 1),
+	ENDPOINT(EINVAL, EINVAL, .flags = VHOST_IOMMU_ENDPOINT_VFIO,
+		 .device_id = 1),
+	ENDPOINT(EINVAL, EINVAL, .flags = VHOST_IOMMU_ENDPOINT_IOMMUFD,
+		 .device = 1),
+	ENDPOINT(EBADF, EBADF, .flags = VHOST_IOMMU_ENDPOINT_IOMMUFD,
+		 .device_fd = NOT_AN_FD),
+	ENDPOINT(ENOENT, ENOENT, .flags = VHOST_IOMMU_ENDPOINT_IOMMUFD,
+		 .device_fd = 0),
 	ENDPOINT(EINVAL, EINVAL, .group_fd = 0),
 	ENDPOINT(EINVAL, EINVAL, .device = 1),
 	ENDPOINT(E2BIG, E2BIG, .nr_regions = 65),
@@ -187,6 +206,15 @@ static const struct row table[] = {
 	NOTIFY(ENOENT, ENOENT, .id = EP + 1),
 	NOTIFY(EINVAL, EINVAL, .notify = 2),
 	NOTIFY(EOPNOTSUPP, EOPNOTSUPP, .reserved = 1),
+
+	/* With an iommufd: iommufd.c. */
+	IOMMUFD(EOPNOTSUPP, EOPNOTSUPP, .flags = 1),
+	IOMMUFD(EBADF, EBADF, .iommufd = NOT_AN_FD),
+	IOMMUFD(EINVAL, EINVAL, .iommufd = 0),
+	MEM(EOPNOTSUPP, EOPNOTSUPP, ADD, .flags = 4),
+	MEM(ENOENT, ENOENT, ADD, .flags = 1),
+	MEM(EOPNOTSUPP, EOPNOTSUPP, REMOVE, .flags = 1),
+	MEM(ENOENT, ENOENT, REMOVE),
 
 	SIZED(0, 0, VHOST_IOMMU_GET_STATS, struct vhost_iommu_stats),
 	SIZED(0, 0, VHOST_IOMMU_GET_INVALIDATIONS,

@@ -396,8 +396,13 @@ TEST_F(edu, add_and_remove)
 	EXPECT_STATUS(NOENT, attach(vm, 1, EP, 0));
 	EXPECT_EQ(0, edu_add_endpoint(&self->edu, vm, EP));
 	EXPECT_TRUE(bypass_works());
+}
 
-	/* VFIO takes the device and the group away. */
+/* VFIO takes the device and the group away. */
+TEST_F(edu, group_taken)
+{
+	struct vm *vm = &self->vm;
+
 	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
 	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
 	munmap((void *)self->edu.bar, EDU_BAR_SIZE);
