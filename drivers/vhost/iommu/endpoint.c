@@ -270,7 +270,7 @@ static int check_endpoint(const struct vhost_iommu_endpoint *arg)
 		return -EINVAL;
 	if (arg->device && !(arg->flags & VHOST_IOMMU_ENDPOINT_VFIO))
 		return -EINVAL;
-	if (arg->device_id && !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
+	if (!arg->pt_id != !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
 		return -EINVAL;
 	if (arg->group_fd != -1 && !(arg->flags & ASSIGNED))
 		return -EINVAL;

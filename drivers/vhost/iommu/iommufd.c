@@ -10,9 +10,10 @@
  * from stage 2. A copy holds the pages: a VMM that unmaps memory without telling leaves
  * it to the guest, pinned and accounted as before, and to nobody else.
  *
- * A class is a hardware page table of stage 2 (HWPT) and the groups that can be attached
- * to it. It is there for as long as there are endpoints, whether a group is in bypass or
- * not, so memory is pinned once and stays so.
+ * A class is a page table of the VMM's for stage 2 and the groups that the VMM has
+ * attached to it. In bypass a group is attached there, so that the VMM can attach further
+ * devices of a group before it adds them. The page table is there for as long as the VMM
+ * has it, whether a group is in bypass or not, so memory is pinned once and stays so.
  *
  * A group is blocked by detaching its devices: that needs no memory and does not fail. All
  * devices of the group that are attached have to be endpoints for that, or else the
@@ -253,28 +254,15 @@ static int query_aperture(struct iommufd_s2 *fd, u64 *first, u64 *last)
 	return ret;
 }
 
-static int alloc_hwpt(struct iommufd_s2 *fd, u32 device_id, u32 *pt)
-{
-	struct iommu_hwpt_alloc arg = {
-		.size = sizeof(arg), .dev_id = device_id, .pt_id = fd->ioas,
-	};
-	int ret;
-
-	ret = iommufd_call(fd, IOMMU_HWPT_ALLOC, &arg, sizeof(arg));
-	*pt = arg.out_hwpt_id;
-	return ret;
-}
-
 static bool is_coherent(const struct vhost_iommu_device *dev)
 {
 	return device_iommu_capable(dev->vdev->dev,
 				    IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 }
 
-/* A new class, to whose page table the device is attached. */
+/* A new class, for groups that the VMM has attached to page table @pt. */
 static struct vhost_iommu_class *
-create_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev,
-	     u32 device_id)
+create_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt)
 {
 	struct vhost_iommu_class *class;
 	int ret;
@@ -283,43 +271,43 @@ create_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev,
 	if (!class)
 		return ERR_PTR(-ENOMEM);
 	class->s2 = &fd->s2;
+	class->pt = pt;
 	class->coherent = is_coherent(dev);
 	INIT_LIST_HEAD(&class->groups);
 	INIT_LIST_HEAD(&class->hwdoms);
 
-	ret = alloc_hwpt(fd, device_id, &class->pt);
-	if (ret)
-		goto err_free;
-	ret = query_aperture(fd, &class->first, &class->last) ?:
-	      attach_device(&fd->s2, dev->file, class->pt);
-	if (ret)
-		goto err_destroy;
+	ret = query_aperture(fd, &class->first, &class->last);
+	if (ret) {
+		kfree(class);
+		return ERR_PTR(ret);
+	}
 	list_add_tail(&class->list, &fd->s2.classes);
 	return class;
+}
 
-err_destroy:
-	destroy_object(fd, class->pt);
-err_free:
+/* Without its last group, it goes. */
+static void put_class(struct vhost_iommu_class *class)
+{
+	if (!list_empty(&class->groups))
+		return;
+	list_del(&class->list);
 	kfree(class);
-	return ERR_PTR(ret);
 }
 
 static struct vhost_iommu_class *
-find_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev)
+get_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt)
 {
 	struct vhost_iommu_class *class;
 
 	list_for_each_entry(class, &fd->s2.classes, list)
-		if (class->coherent == is_coherent(dev) &&
-		    !attach_device(&fd->s2, dev->file, class->pt))
+		if (class->pt == pt && class->coherent == is_coherent(dev))
 			return class;
-	return NULL;
+	return create_class(fd, dev, pt);
 }
 
 /* The group of the first device of it, which is attached to stage 2. */
 static struct vhost_iommu_group *
-create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev,
-	     u32 device_id)
+create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt)
 {
 	struct vhost_iommu_group *group;
 	int ret;
@@ -336,17 +324,20 @@ create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev,
 	      -ENODEV;
 	if (ret)
 		goto err_free;
-	group->class = find_class(fd, dev);
-	if (!group->class)
-		group->class = create_class(fd, dev, device_id);
+	group->class = get_class(fd, dev, pt);
 	if (IS_ERR(group->class)) {
 		ret = PTR_ERR(group->class);
 		goto err_free;
 	}
-	group->attached_pt = group->class->pt;
+	ret = attach_device(&fd->s2, dev->file, pt);
+	if (ret)
+		goto err_put_class;
+	group->attached_pt = pt;
 	list_add_tail(&group->list, &group->class->groups);
 	return group;
 
+err_put_class:
+	put_class(group->class);
 err_free:
 	iommu_group_put(group->iommu_group);
 	vhost_iommu_group_free(group);
@@ -361,11 +352,7 @@ static void remove_group(struct vhost_iommu_group *group)
 	list_del(&group->list);
 	iommu_group_put(group->iommu_group);
 	vhost_iommu_group_free(group);
-	if (!list_empty(&class->groups))
-		return;
-	list_del(&class->list);
-	destroy_object(to_iommufd(class->s2), class->pt);
-	kfree(class);
+	put_class(class);
 }
 
 static bool group_has_device(const struct vhost_iommu_group *group)
@@ -450,10 +437,12 @@ static int iommufd_bind(struct vhost_iommu_ep *ep,
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	group = find_group(s2, dev->vdev->dev);
-	if (group)
+	if (group && group->class->pt != arg->pt_id)
+		ret = -EINVAL;
+	else if (group)
 		ret = follow_group(dev, group);
 	else
-		group = create_group(to_iommufd(s2), dev, arg->device_id);
+		group = create_group(to_iommufd(s2), dev, arg->pt_id);
 	if (IS_ERR(group))
 		ret = PTR_ERR(group);
 	if (ret) {
@@ -556,6 +545,12 @@ err_free:
 	return ERR_PTR(ret);
 }
 
+/* A VMM whose last device is gone may begin anew with another IOAS. */
+static bool is_unused(const struct vhost_iommu *vi)
+{
+	return vhost_iommu_has_iommufd(vi) && list_empty(&vi->s2->devices);
+}
+
 /**
  * vhost_iommu_set_iommufd() - VHOST_IOMMU_SET_IOMMUFD
  * @vi: the instance, locked
@@ -576,7 +571,7 @@ int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
 	file = fget(arg->iommufd);
 	if (!file)
 		return -EBADF;
-	if (vi->s2)
+	if (vi->s2 && !is_unused(vi))
 		fd = ERR_PTR(-EBUSY);
 	else if (!is_iommufd(file))
 		fd = ERR_PTR(-EINVAL);
@@ -586,6 +581,8 @@ int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
 		fput(file);
 		return PTR_ERR(fd);
 	}
+	if (vi->s2)
+		vhost_iommu_s2_put(vi->s2);
 	vi->s2 = &fd->s2;
 	return 0;
 }

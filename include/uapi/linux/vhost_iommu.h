@@ -171,7 +171,8 @@ struct vhost_iommu_region {
  *	those of the host; may be 0 if @nr_regions is
  * @nr_regions: entries of @regions; at most 64
  * @reserved: must be 0
- * @device_id: with _IOMMUFD: what VFIO_DEVICE_BIND_IOMMUFD returned; else 0
+ * @pt_id: with _IOMMUFD: number of the page table (or IOAS) that the VMM has attached the
+ *	device to; else 0
  * @reserved2: must be 0
  *
  * Regions of the host's group (reserved, direct, MSI) are added by the kernel.
@@ -190,7 +191,7 @@ struct vhost_iommu_endpoint {
 	__aligned_u64 regions;
 	__u32 nr_regions;
 	__u32 reserved;
-	__u32 device_id;
+	__u32 pt_id;
 	__u32 reserved2;
 };
 
@@ -203,7 +204,9 @@ struct vhost_iommu_endpoint {
  * configuration.
  *
  * A device with VHOST_IOMMU_ENDPOINT_IOMMUFD has to be bound to the iommufd of
- * VHOST_IOMMU_SET_IOMMUFD. From here to VHOST_IOMMU_REMOVE_ENDPOINT what it is attached
+ * VHOST_IOMMU_SET_IOMMUFD. In bypass it is attached to @pt_id, which maps the IOAS
+ * named there; with a page table (IOMMU_HWPT_ALLOC) guest memory stays pinned while no
+ * device is in bypass. From here to VHOST_IOMMU_REMOVE_ENDPOINT what it is attached
  * to is ours: VFIO_DEVICE_ATTACH_IOMMUFD_PT and _DETACH_ are not for the VMM, and the
  * file is kept open. Devices that share an IOMMU group are all endpoints, or none of
  * them is. If it fails the device may be left detached.
@@ -212,7 +215,8 @@ struct vhost_iommu_endpoint {
  * open in a claimed container of this process, or there was no
  * VHOST_IOMMU_SET_IOMMUFD; EBUSY for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF
  * for @group_fd or @device_fd; EINVAL for flags together, for @device_fd if it is not
- * the character device of a VFIO device that is bound, for a region that ends before it
+ * the character device of a VFIO device that is bound, for another @pt_id than the rest
+ * of the group has, for a region that ends before it
  * starts or has an unknown type; ENOSPC if the regions do not fit into probe_size;
  * ERANGE if the physical IOMMU cannot map the granule of the configuration; E2BIG for
  * too many regions; ENOMEM; or another error of iommufd.
@@ -601,11 +605,12 @@ struct vhost_iommu_iommufd {
  * file is kept open. A page of the VMM's address space is used for arguments, until
  * this device is closed.
  *
- * Instances that share an iommufd are told of the memory each.
+ * Instances that share an iommufd are told of the memory each. While no VFIO device is
+ * an endpoint, another IOAS can be named, of which no memory is known at first.
  *
  * Errors: EBADF for @iommufd; EINVAL if it is none; ENOENT if there is no such IOAS; EBUSY
- * if there was such an ioctl or a VFIO device before; ENOMEM; EOPNOTSUPP without
- * iommufd or character devices of VFIO in the kernel.
+ * if an endpoint uses the last one, or there was a device in a container before; ENOMEM;
+ * EOPNOTSUPP without iommufd or character devices of VFIO in the kernel.
  */
 #define VHOST_IOMMU_SET_IOMMUFD		_IO(VHOST_IOMMU_TYPE, 0xaf)
 

@@ -34,7 +34,7 @@ struct edu {
 	int			container, group, device;
 	volatile char		*bar;
 	off_t			bar_offset;	/* in the file of the device */
-	__u32			ioas, device_id;	/* of iommufd */
+	__u32			ioas, pt_id;	/* of iommufd */
 	int			vm;			/* a virtual IOMMU, or 0 */
 };
 
@@ -161,6 +161,7 @@ static inline int edu_join(struct edu *edu, struct edu *first,
 {
 	edu->container = first->container;
 	edu->ioas = first->ioas;
+	edu->pt_id = first->pt_id;
 	if (edu_open_group_of(edu, variable))
 		return -1;
 	if (!in_iommufd() &&
@@ -174,6 +175,7 @@ static inline int edu_join_group(struct edu *edu, struct edu *first,
 {
 	edu->container = first->container;
 	edu->ioas = first->ioas;
+	edu->pt_id = first->pt_id;
 	edu->group = first->group;
 	snprintf(edu->name, sizeof(edu->name), "%s", getenv(variable));
 	return edu_open_device(edu);

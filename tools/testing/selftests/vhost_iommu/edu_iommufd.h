@@ -24,6 +24,7 @@ static inline int iommufd_open(struct edu *edu)
 	if (edu->container < 0 || ioctl(edu->container, IOMMU_IOAS_ALLOC, &alloc))
 		return -1;
 	edu->ioas = alloc.out_ioas_id;
+	edu->pt_id = 0;
 	return 0;
 }
 
@@ -45,6 +46,19 @@ static inline int iommufd_open_cdev(const char *name)
 	return open(dev, O_RDWR);
 }
 
+/* A page table for the IOAS, which is that of all devices. */
+static inline int iommufd_alloc_pt(struct edu *edu, __u32 device_id)
+{
+	struct iommu_hwpt_alloc alloc = {
+		.size = sizeof(alloc), .dev_id = device_id, .pt_id = edu->ioas,
+	};
+
+	if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc))
+		return -1;
+	edu->pt_id = alloc.out_hwpt_id;
+	return 0;
+}
+
 static inline int iommufd_open_device(struct edu *edu)
 {
 	struct vfio_device_bind_iommufd bind = {
@@ -58,8 +72,10 @@ static inline int iommufd_open_device(struct edu *edu)
 		close(edu->device);
 		return -1;
 	}
-	edu->device_id = bind.out_devid;
-	return 0;
+	if (edu->pt_id || !iommufd_alloc_pt(edu, bind.out_devid))
+		return 0;
+	close(edu->device);
+	return -1;
 }
 
 static inline int iommufd_map(struct edu *edu, void *addr, __u64 iova, __u64 size,

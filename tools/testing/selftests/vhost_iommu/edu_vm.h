@@ -26,7 +26,7 @@ static inline int edu_add_endpoint(struct edu *edu, struct vm *vm, __u32 id)
 		.flags = VHOST_IOMMU_ENDPOINT_IOMMUFD,
 		.id = id,
 		.device_fd = edu->device,
-		.device_id = edu->device_id,
+		.pt_id = edu->pt_id,
 	};
 	struct vhost_iommu_endpoint ep = {
 		.size = sizeof(ep),

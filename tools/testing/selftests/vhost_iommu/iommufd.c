@@ -68,7 +68,7 @@ TEST_F(iommufd, pinned)
 	EXPECT_FALSE(bypass_works());
 	EXPECT_EQ(pinned, pinned_pages());
 	EXPECT_EQ(0, remove_endpoint(vm, EP));
-	EXPECT_EQ(self->pinned, pinned_pages());
+	EXPECT_EQ(pinned, pinned_pages());
 }
 
 static int set_iommufd(int fd, struct vhost_iommu_iommufd arg)
@@ -91,7 +91,7 @@ TEST_F(iommufd, errors)
 	struct vhost_iommu_endpoint ep = {
 		.size = sizeof(ep), .flags = VHOST_IOMMU_ENDPOINT_IOMMUFD,
 		.id = EP2, .device_fd = self->edu.device,
-		.device_id = self->edu.device_id,
+		.pt_id = self->edu.pt_id,
 	};
 	int fd = self->vm.fd, cdev;
 	struct vm other;
@@ -101,7 +101,7 @@ TEST_F(iommufd, errors)
 	EXPECT_ERRNO(ENOENT, set_iommufd(other.fd, BUT(arg, c.ioas = 9999)));
 	/* There is such an object, but it is no IOAS. */
 	EXPECT_ERRNO(ENOENT, set_iommufd(other.fd,
-					 BUT(arg, c.ioas = ep.device_id)));
+					 BUT(arg, c.ioas = ep.pt_id)));
 	EXPECT_EQ(0, set_iommufd(other.fd, arg));
 	vm_destroy(&other);
 
@@ -111,12 +111,12 @@ TEST_F(iommufd, errors)
 	EXPECT_ERRNO(EBUSY, add_device(fd,
 				       BUT(ep, c.flags = VHOST_IOMMU_ENDPOINT_VFIO;
 					   c.device = (uintptr_t)self->edu.name;
-					   c.device_id = 0)));
+					   c.pt_id = 0)));
 	EXPECT_EQ(1, get_stats(&self->vm).endpoints);
 
 	/* A number that no device has, and a device that is not bound. */
 	EXPECT_EQ(0, remove_endpoint(&self->vm, EP));
-	EXPECT_ERRNO(ENOENT, add_device(fd, BUT(ep, c.device_id = 9999)));
+	EXPECT_ERRNO(ENOENT, add_device(fd, BUT(ep, c.pt_id = 9999)));
 	cdev = iommufd_open_cdev(getenv("EDU2"));
 	ASSERT_LE(0, cdev);
 	EXPECT_ERRNO(EINVAL, add_device(fd, BUT(ep, c.device_fd = cdev)));
@@ -124,6 +124,28 @@ TEST_F(iommufd, errors)
 	EXPECT_EQ(0, get_stats(&self->vm).endpoints);
 	EXPECT_EQ(0, add_device(fd, ep));
 	EXPECT_TRUE(bypass_works());
+}
+
+/* Without a device, another IOAS can be named, or the same; its memory is told anew. */
+TEST_F(iommufd, begins_anew)
+{
+	struct vhost_iommu_iommufd arg = {
+		.size = sizeof(arg), .iommufd = self->edu.container,
+		.ioas = self->edu.ioas,
+	};
+	struct vm *vm = &self->vm;
+
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_ERRNO(EBUSY, set_iommufd(vm->fd, arg));
+	EXPECT_EQ(0, remove_endpoint(vm, EP));
+	EXPECT_EQ(0, set_iommufd(vm->fd, arg));
+	EXPECT_EQ(0, edu_add_endpoint(&self->edu, vm, EP));
+
+	EXPECT_STATUS(OK, attach(vm, 2, EP, 0));
+	EXPECT_STATUS(FAULT, map(vm, 2, SRC_IOVA, 2 * PAGE, SRC_GPA, RW));
+	EXPECT_EQ(0, add_memory(vm->fd, 0, RAM_SIZE, DMA_RW));
+	EXPECT_STATUS(OK, map(vm, 2, SRC_IOVA, 2 * PAGE, SRC_GPA, RW));
+	EXPECT_TRUE(mapping_works());
 }
 
 TEST_F(iommufd, memory_errors)

@@ -53,6 +53,15 @@ struct iommu_ioas_unmap {
 	__aligned_u64	length;
 };
 
+struct iommu_hwpt_alloc {
+	__u32		size;
+	__u32		flags;
+	__u32		dev_id;
+	__u32		pt_id;
+	__u32		out_hwpt_id;
+	__u32		__reserved;
+};
+
 #define IOMMU_IOAS_MAP_FIXED_IOVA	(1 << 0)
 #define IOMMU_IOAS_MAP_WRITEABLE	(1 << 1)
 #define IOMMU_IOAS_MAP_READABLE		(1 << 2)
@@ -62,6 +71,7 @@ struct iommu_ioas_unmap {
 #define IOMMU_IOAS_IOVA_RANGES		_IO(';', 0x84)
 #define IOMMU_IOAS_MAP			_IO(';', 0x85)
 #define IOMMU_IOAS_UNMAP		_IO(';', 0x86)
+#define IOMMU_HWPT_ALLOC		_IO(';', 0x89)
 
 #ifndef VFIO_DEVICE_BIND_IOMMUFD
 struct vfio_device_bind_iommufd {
