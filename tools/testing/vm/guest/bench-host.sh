@@ -11,6 +11,8 @@
 # shellcheck source=tools/testing/vm/guest/host.sh
 . /lib/host.sh
 
+# A notification by an access to a port is an exit with nothing to decode.
+notify=modern-pio-notify=on
 poll=/sys/module/vhost_iommu/parameters/poll_us
 
 # guest_column NAME: sets up what a guest of that column gets.
@@ -18,13 +20,13 @@ guest_column()
 {
 	local order=order strict=1 own=map_1
 
-	guest_smp=1 guest_extra='' assigned="$nvme $edu"
-	GUEST_IOMMU=virtio-iommu-pci,vhost=on
+	guest_smp=1 guest_extra='' assigned="$nvme $edu" BACKEND=container
+	GUEST_IOMMU=virtio-iommu-pci,vhost=on,$notify
 	echo "$POLL_US" > $poll
 	case $1 in
 	none)		GUEST_IOMMU=
 			own=map_1,read_4k,read_128k,read_queue ;;
-	qemu)		GUEST_IOMMU=virtio-iommu-pci order=intree
+	qemu)		GUEST_IOMMU=virtio-iommu-pci,$notify order=intree
 			own=map_1,map_256,read_4k,read_128k ;;
 	intel)		GUEST_IOMMU=intel-iommu,caching-mode=on,intremap=off
 			own=map_1,map_256 ;;
@@ -33,6 +35,7 @@ guest_column()
 	nopoll)		echo 0 > $poll ;;
 	lazy)		strict=0 own=map_1,read_4k ;;
 	threads)	guest_smp=2 own=map_1,map_4threads ;;
+	iommufd)	BACKEND=iommufd own=map_1,map_256,read_4k ;;
 	tables)		own=map_1,map_256,read_4k ;;
 	emulated*)	own=map_alone,unmap_alone assigned=$nvme
 			guest_extra="-device edu" ;;

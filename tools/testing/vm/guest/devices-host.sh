@@ -85,7 +85,11 @@ pinned_now()
 
 locked_now()
 {
-	awk '$1 == "VmLck:" { print int($2 / 1024) }' "/proc/$guest_pid/status"
+	local field=VmLck
+
+	[ "$BACKEND" = container ] || field=VmPin
+	awk -v field=$field: '$1 == field { print int($2 / 1024) }' \
+		"/proc/$guest_pid/status"
 }
 
 # about MEASURED MEMORY: ROM and tables come on top.

@@ -82,8 +82,10 @@ guest_start()
 
 	# The IOMMU comes before what is behind it.
 	[ -z "$GUEST_IOMMU" ] || devices="-device $GUEST_IOMMU"
+	[ "$BACKEND" = container ] || devices="$devices -object iommufd,id=fd0"
 	for address; do
 		devices="$devices -device vfio-pci,host=$address"
+		[ "$BACKEND" = container ] || devices="$devices,iommufd=fd0"
 	done
 	for name in $guest_traces; do
 		traces="$traces -trace virtio_iommu_$name"

@@ -66,6 +66,7 @@ measure()
 		esac
 	done
 	leaks_before
+	BACKEND=container
 	while [ $round -lt "$ROUNDS" ]; do
 		round=$((round + 1))
 		note "start $round of $ROUNDS"
@@ -77,6 +78,10 @@ measure()
 		# shellcheck disable=SC2034
 		GUEST_IOMMU=virtio-iommu-pci,vhost=on
 		start ours
+		# shellcheck disable=SC2034
+		BACKEND=iommufd
+		start iommufd
+		BACKEND=container
 	done
 }
 

@@ -55,6 +55,19 @@ image_modules()
 	done
 }
 
+# image_replace ROOT FIRST FILE...: modules that take the place of those of the same name,
+# and FIRST.ko, which is loaded before them.
+image_replace()
+{
+	local root=$1 first=$2 file
+
+	shift 2
+	for file; do
+		strip -g -o "$root/modules/${file##*/}" "$file"
+	done
+	sed -i "1i $first.ko" "$root/modules/order"
+}
+
 # image_intree ROOT KERNEL: a second order, with the kernel's own virtio_iommu in
 # place of ours.
 image_intree()

@@ -218,6 +218,46 @@ build_for()
 	rm -rf "$tmp/tree"
 }
 
+# Debian's kernels have no iommufd, and VFIO without what belongs to it. Both are modules
+# that need nothing of the kernel but what it exports.
+IOMMUFD_FLAGS=(CONFIG_IOMMUFD=m CONFIG_VFIO_DEVICE_CDEV=y
+	KCFLAGS="-DCONFIG_IOMMUFD_MODULE=1 -DCONFIG_VFIO_DEVICE_CDEV=1")
+
+inputs_iommufd()
+{
+	tree_inputs
+	"$0" kernel
+	"$0" source
+	echo "${IOMMUFD_FLAGS[@]}"
+}
+
+# Both modules, iommufd and VFIO, for kernel: to be used instead of what it has.
+build_iommufd()
+{
+	local tmp=$1 kernel source
+
+	kernel=$("$0" kernel)
+	source=$("$0" source)
+	mkdir -p "$tmp/tree/linux"
+	cp "$source"/drivers/iommu/*.h "$tmp/tree/linux"
+	cp -r "$source/drivers/vfio" "$source/drivers/iommu/iommufd" \
+		"$tmp/tree/linux"
+	# A part of the interval trees that only iommufd selects.
+	sed '1i #define CONFIG_INTERVAL_TREE_SPAN_ITER 1
+		/EXPORT_SYMBOL/d' "$source/lib/interval_tree.c" \
+		> "$tmp/tree/linux/iommufd/span.c"
+	echo "iommufd-y += span.o
+ccflags-y += -DCONFIG_INTERVAL_TREE_SPAN_ITER=1" \
+		>> "$tmp/tree/linux/iommufd/Makefile"
+	kbuild_copy "$tmp/tree"
+	echo "obj-m += linux/iommufd/ linux/vfio/" >> "$tmp/tree/Kbuild"
+	logged "$tmp/log" kbuild_modules "$kernel/build" "$tmp/tree" \
+		"${IOMMUFD_FLAGS[@]}" CONFIG_VFIO_MDEV= CONFIG_VFIO_FSL_MC= \
+		CONFIG_VFIO_CDX= CONFIG_VFIO_PLATFORM_BASE=
+	find "$tmp/tree" -name '*.ko' -exec mv -t "$tmp" {} +
+	rm -rf "$tmp/tree"
+}
+
 ARM64=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
 
 inputs_modules()
