@@ -29,8 +29,8 @@
  *				from another instance or from VFIO, sees them still.
  *	vhost_iommu_registry	which instances and stage 2s exist
  *	VFIO's locks of devices in iommufd, and those of iommufd
- *	mmap_lock		taken to pin memory, without s2.lock, and by accesses to
- *				guest memory
+ *	mmap_lock		taken to pin memory of a container, without s2.lock, and
+ *				by accesses to guest memory; by iommufd
  *	watch_lock		a spinlock; which device is which endpoint, for faults
  *	vhost_iommu.fault_lock	a spinlock; faults on their way to the event queue
  */
