@@ -24,12 +24,14 @@
  * closes the device last. What is attached and mapped then is left to the VMM's files,
  * of which we let go.
  */
+#include <linux/bits.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/iommu.h>
 #include <linux/iommufd.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
 #include <uapi/linux/iommufd.h>
@@ -175,10 +177,9 @@ static void iommufd_free(struct vhost_iommu_hwdom *hw)
 	destroy_object(to_iommufd(hw->class->s2), hw->pt);
 }
 
-/* A range may be several mappings of the VMM: those that are consecutive are copied. */
-static int iommufd_map(struct vhost_iommu_hwdom *hw,
-		       const struct vhost_iommu_s2_range *range, u64 iova, u64 gpa,
-		       u64 gpa_last, int prot)
+/* A piece may be several mappings of the VMM: those that are consecutive are copied. */
+static int copy_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa, u64 size,
+		      int prot)
 {
 	struct iommufd_s2 *fd = to_iommufd(hw->class->s2);
 	struct iommu_ioas_copy arg = {
@@ -186,7 +187,7 @@ static int iommufd_map(struct vhost_iommu_hwdom *hw,
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA,
 		.dst_ioas_id = hw->pt,
 		.src_ioas_id = fd->ioas,
-		.length = gpa_last - gpa + 1,
+		.length = size,
 		.dst_iova = iova,
 		.src_iova = gpa,
 	};
@@ -213,6 +214,32 @@ static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 	if (ret && ret != -ENOENT)
 		pr_warn_once("vhost_iommu: iommufd keeps a guest's mapping: error %d\n",
 			     ret);
+}
+
+/* A copy is unmapped as a whole. */
+static int iommufd_map(struct vhost_iommu_hwdom *hw,
+		       const struct vhost_iommu_s2_range *range, u64 iova, u64 gpa,
+		       u64 gpa_last, int prot, unsigned int shift)
+{
+	u64 left = gpa_last - gpa + 1, size = left, start = iova;
+	int ret = 0;
+
+	while (left) {
+		if (shift)
+			size = min(left, BIT_ULL(shift) -
+				   (iova & (BIT_ULL(shift) - 1)));
+		ret = fatal_signal_pending(current) ? -EINTR :
+		      copy_piece(hw, iova, gpa, size, prot);
+		if (ret)
+			break;
+		iova += size;
+		gpa += size;
+		left -= size;
+		cond_resched();
+	}
+	if (ret && iova != start)
+		iommufd_unmap(hw, start, iova - start);
+	return ret;
 }
 
 static void iommufd_flush(struct vhost_iommu_hwdom *hw)
