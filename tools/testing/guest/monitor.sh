@@ -13,6 +13,8 @@ monitor_open()
 	name=$(grep -lx monitor /sys/class/virtio-ports/*/name) || return
 	name=${name%/name}
 	exec 7<> "/dev/${name##*/}"
+	# What tells that it is open, before the next command asks.
+	: > $monitor_log
 	cat <&7 > $monitor_log &
 }
 
