@@ -235,7 +235,7 @@ static int map_run(struct vhost_iommu_s2 *s2, u64 gpa, phys_addr_t phys,
 	return 0;
 }
 
-/* Unmap [start, last], which was never used. */
+/* Unmap [start, last], which no domain of a guest has; devices in bypass may. */
 static void unmap_all_classes(struct vhost_iommu_s2 *s2, u64 start, u64 last)
 {
 	struct vhost_iommu_class *class;
