@@ -264,13 +264,15 @@ static int check_endpoint(const struct vhost_iommu_endpoint *arg)
 	const u32 known = VHOST_IOMMU_ENDPOINT_VFIO | VHOST_IOMMU_ENDPOINT_NOTIFY |
 			  VHOST_IOMMU_ENDPOINT_IOMMUFD;
 
-	if (arg->flags & ~known || arg->reserved || arg->reserved2)
+	if (arg->flags & ~known || arg->reserved)
 		return -EOPNOTSUPP;
 	if (hweight32(arg->flags) > 1)
 		return -EINVAL;
 	if (arg->device && !(arg->flags & VHOST_IOMMU_ENDPOINT_VFIO))
 		return -EINVAL;
 	if (!arg->pt_id != !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
+		return -EINVAL;
+	if (arg->dev_id && !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
 		return -EINVAL;
 	if (arg->group_fd != -1 && !(arg->flags & ASSIGNED))
 		return -EINVAL;

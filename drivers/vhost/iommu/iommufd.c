@@ -415,7 +415,7 @@ static struct vfio_device *find_vdev(struct file *file)
 }
 
 static struct vhost_iommu_device *create_device(struct vhost_iommu_s2 *s2,
-						struct file *file)
+						struct file *file, u32 id)
 {
 	struct vfio_device *vdev = find_vdev(file);
 	struct vhost_iommu_device *dev;
@@ -430,6 +430,7 @@ static struct vhost_iommu_device *create_device(struct vhost_iommu_s2 *s2,
 		return ERR_PTR(-ENOMEM);
 	dev->vdev = vdev;
 	dev->file = get_file(file);
+	dev->id = id;
 	return dev;
 }
 
@@ -460,7 +461,7 @@ static int iommufd_bind(struct vhost_iommu_ep *ep,
 	struct vhost_iommu_group *group;
 	int ret = 0;
 
-	dev = create_device(s2, file);
+	dev = create_device(s2, file, arg->dev_id);
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	group = find_group(s2, dev->vdev->dev);

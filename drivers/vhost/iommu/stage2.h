@@ -134,6 +134,7 @@ struct vhost_iommu_group {
  * @list: entry in vhost_iommu_s2.devices
  * @vdev: the device
  * @file: of iommufd: its character device
+ * @id: of iommufd: its number there; 0 if the VMM has not said
  * @group: its group
  * @endpoint: what it is behind the virtual IOMMU; NULL if nothing
  */
@@ -141,6 +142,7 @@ struct vhost_iommu_device {
 	struct list_head		list;
 	struct vfio_device		*vdev;
 	struct file			*file;
+	u32				id;
 	struct vhost_iommu_group	*group;
 	struct vhost_iommu_ep	*endpoint;
 };

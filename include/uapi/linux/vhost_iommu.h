@@ -173,7 +173,8 @@ struct vhost_iommu_region {
  * @reserved: must be 0
  * @pt_id: with _IOMMUFD: number of the page table (or IOAS) that the VMM has attached the
  *	device to; else 0
- * @reserved2: must be 0
+ * @dev_id: with _IOMMUFD: number of the device, out_devid of VFIO_DEVICE_BIND_IOMMUFD;
+ *	or 0, then it is not used for what takes it: nesting and dirty tracking
  *
  * Regions of the host's group (reserved, direct, MSI) are added by the kernel.
  * Regions may overlap here: PROBE reports them sorted and without overlaps, a
@@ -192,7 +193,7 @@ struct vhost_iommu_endpoint {
 	__u32 nr_regions;
 	__u32 reserved;
 	__u32 pt_id;
-	__u32 reserved2;
+	__u32 dev_id;
 };
 
 /**
@@ -216,7 +217,7 @@ struct vhost_iommu_endpoint {
  * VHOST_IOMMU_SET_IOMMUFD; EBUSY for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF
  * for @group_fd or @device_fd; EINVAL for flags together, for @device_fd if it is not
  * the character device of a VFIO device that is bound, for another @pt_id than the rest
- * of the group has, for a region that ends before it
+ * of the group has, for @dev_id of an endpoint that is none of iommufd, for a region that ends before it
  * starts or has an unknown type; ENOSPC if the regions do not fit into probe_size;
  * ERANGE if the physical IOMMU cannot map the granule of the configuration; E2BIG for
  * too many regions; ENOMEM; or another error of iommufd.

@@ -34,7 +34,7 @@ struct edu {
 	int			container, group, device;
 	volatile char		*bar;
 	off_t			bar_offset;	/* in the file of the device */
-	__u32			ioas, pt_id;	/* of iommufd */
+	__u32			ioas, pt_id, dev_id;	/* of iommufd */
 	int			vm;			/* a virtual IOMMU, or 0 */
 };
 

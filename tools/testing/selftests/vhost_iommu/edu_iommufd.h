@@ -72,7 +72,8 @@ static inline int iommufd_open_device(struct edu *edu)
 		close(edu->device);
 		return -1;
 	}
-	if (edu->pt_id || !iommufd_alloc_pt(edu, bind.out_devid))
+	edu->dev_id = bind.out_devid;
+	if (edu->pt_id || !iommufd_alloc_pt(edu, edu->dev_id))
 		return 0;
 	close(edu->device);
 	return -1;
