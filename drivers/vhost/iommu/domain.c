@@ -15,6 +15,7 @@
 
 #include "domain.h"
 #include "endpoint.h"
+#include "nest.h"
 #include "shadow.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
@@ -60,9 +61,8 @@ unsigned long vhost_iommu_mappings_limit(void)
 	return READ_ONCE(max_mappings);
 }
 
-static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
-						bool bypass, u64 root,
-						u64 pasids)
+static struct vhost_iommu_domain *
+domain_create(struct vhost_iommu *vi, u32 id, const struct vhost_iommu_kind *kind)
 {
 	struct vhost_iommu_domain *domain;
 	int ret;
@@ -74,12 +74,14 @@ static struct vhost_iommu_domain *domain_create(struct vhost_iommu *vi, u32 id,
 		return ERR_PTR(-ENOMEM);
 	domain->vi = vi;
 	domain->id = id;
-	domain->bypass = bypass;
-	domain->root = root;
-	domain->pasids = pasids;
+	domain->bypass = kind->bypass;
+	domain->arm = kind->arm;
+	domain->root = kind->root;
+	domain->pasids = kind->pasids;
 	domain->mappings = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&domain->endpoints);
 	INIT_LIST_HEAD(&domain->hwdoms);
+	INIT_LIST_HEAD(&domain->nests);
 
 	ret = xa_insert(&vi->domains, id, domain, GFP_KERNEL_ACCOUNT);
 	if (ret) {
@@ -96,7 +98,8 @@ static void domain_destroy(struct vhost_iommu_domain *domain)
 	struct vhost_iommu *vi = domain->vi;
 	struct vhost_iommu_mapping *m;
 
-	WARN_ON_ONCE(!list_empty(&domain->hwdoms));
+	WARN_ON_ONCE(!list_empty(&domain->hwdoms) ||
+		     !list_empty(&domain->nests));
 	xa_erase(&vi->domains, domain->id);
 	vi->nr_domains--;
 	while ((m = vhost_iommu_mapping_find(&domain->mappings, 0, U64_MAX))) {
@@ -181,6 +184,8 @@ vhost_iommu_domain_get_hwdom(struct vhost_iommu_domain *domain,
 	struct vhost_iommu_hwdom *hw;
 	int ret;
 
+	if (vhost_iommu_nests(domain, ep->group->class))
+		return vhost_iommu_hwdom_get(domain, ep->group);
 	ret = vhost_iommu_shadow_begin(domain, ep);
 	if (ret)
 		return ERR_PTR(ret);
@@ -234,12 +239,22 @@ static void assert_s2_write(struct vhost_iommu *vi)
 		lockdep_assert_held_write(&vi->s2->lock);
 }
 
-/* Could a request with these have made the domain? */
-static bool is_kind(const struct vhost_iommu_domain *domain, bool bypass, u64 root,
-		    u64 pasids)
+/* Could a request with this have made the domain? */
+static bool is_kind(const struct vhost_iommu_domain *domain,
+		    const struct vhost_iommu_kind *kind)
 {
-	return domain->bypass == bypass && domain->pasids == pasids &&
-	       (vhost_iommu_domain_has_pasids(domain) || domain->root == root);
+	return domain->bypass == kind->bypass && domain->arm == kind->arm &&
+	       domain->pasids == kind->pasids &&
+	       (vhost_iommu_domain_has_pasids(domain) ||
+		domain->root == kind->root);
+}
+
+/* Tables of Arm's are for hardware that walks them: we do not. */
+static bool ep_knows(const struct vhost_iommu_ep *ep,
+		     const struct vhost_iommu_kind *kind)
+{
+	return !kind->arm || (ep->group && ep->group->class->nest &&
+			      ep->group->class->nest->format->arm);
 }
 
 /**
@@ -247,17 +262,16 @@ static bool is_kind(const struct vhost_iommu_domain *domain, bool bypass, u64 ro
  * @vi: the instance
  * @id: domain, created if it does not exist
  * @endpoint: number of the endpoint
- * @bypass: of the domain
- * @root: of the domain, if it has a page table; or VHOST_IOMMU_NO_TABLE
- * @pasids: of the domain, if it has a PASID table; or VHOST_IOMMU_NO_TABLE
+ * @kind: of the domain
  *
  * Return: VIRTIO_IOMMU_S_OK; _INVAL if the domain is of another kind; _RANGE for the
- * domain's number; _NOENT for the endpoint; _UNSUPP if its group is in another
+ * domain's number; _NOENT for the endpoint; _UNSUPP if it cannot use such a table, its
+ * group is in another
  * domain and not on its way to this one, the domain has mappings in its reserved
  * regions, or its hardware cannot; _NOMEM.
  */
 u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
-			     bool bypass, u64 root, u64 pasids)
+			     const struct vhost_iommu_kind *kind)
 {
 	struct vhost_iommu_domain *domain;
 	struct vhost_iommu_ep *ep;
@@ -271,15 +285,17 @@ u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 	if (id < vi->config.domain_start || id > vi->config.domain_end)
 		return VIRTIO_IOMMU_S_RANGE;
 	domain = xa_load(&vi->domains, id);
-	if (domain && !is_kind(domain, bypass, root, pasids))
+	if (domain && !is_kind(domain, kind))
 		return VIRTIO_IOMMU_S_INVAL;
+	if (!ep_knows(ep, kind))
+		return VIRTIO_IOMMU_S_UNSUPP;
 	if (domain && ep->domain == domain)
 		return VIRTIO_IOMMU_S_OK;
 	if (!group_allows(ep, domain) || (domain && !resv_allows(ep, domain)))
 		return VIRTIO_IOMMU_S_UNSUPP;
 
 	if (!domain)
-		domain = domain_create(vi, id, bypass, root, pasids);
+		domain = domain_create(vi, id, kind);
 	if (IS_ERR(domain))
 		return vhost_iommu_status(PTR_ERR(domain));
 	ret = ep_move(ep, domain);
@@ -300,14 +316,16 @@ u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
  */
 u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags)
 {
-	bool bypass = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS;
+	const struct vhost_iommu_kind kind = {
+		.bypass = flags & VIRTIO_IOMMU_ATTACH_F_BYPASS,
+		.root = VHOST_IOMMU_NO_TABLE,
+		.pasids = VHOST_IOMMU_NO_TABLE,
+	};
 
 	if (flags & ~(u32)VIRTIO_IOMMU_ATTACH_F_BYPASS ||
-	    (bypass && !(vi->features & BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG))))
+	    (kind.bypass && !(vi->features & BIT_ULL(VIRTIO_IOMMU_F_BYPASS_CONFIG))))
 		return VIRTIO_IOMMU_S_INVAL;
-	return vhost_iommu_domain_attach(vi, id, endpoint, bypass,
-					 VHOST_IOMMU_NO_TABLE,
-					 VHOST_IOMMU_NO_TABLE);
+	return vhost_iommu_domain_attach(vi, id, endpoint, &kind);
 }
 
 /**

@@ -11,6 +11,7 @@ struct vhost_iommu;
 struct vhost_iommu_class;
 struct vhost_iommu_ep;
 struct vhost_iommu_group;
+struct vhost_iommu_nest_batch;
 
 /**
  * struct vhost_iommu_mapping - what one MAP request made, or leaves of a table
@@ -27,10 +28,26 @@ struct vhost_iommu_mapping {
 };
 
 /**
+ * struct vhost_iommu_kind - what an ATTACH or ATTACH_TABLE says of a domain
+ * @bypass: ATTACH with VIRTIO_IOMMU_ATTACH_F_BYPASS
+ * @arm: @pasids is a table of context descriptors of Arm's, or else of our own format
+ * @root: guest-physical address of a page table, or VHOST_IOMMU_NO_TABLE. With a PASID
+ *	table of our own, what entry 0 has
+ * @pasids: guest-physical address of a PASID table, or VHOST_IOMMU_NO_TABLE
+ */
+struct vhost_iommu_kind {
+	bool	bypass;
+	bool	arm;
+	u64	root;
+	u64	pasids;
+};
+
+/**
  * struct vhost_iommu_domain - a domain of the guest
  * @vi: the instance; constant
  * @id: number; constant
  * @bypass: made by ATTACH with VIRTIO_IOMMU_ATTACH_F_BYPASS; constant
+ * @arm: the PASID table is one of Arm's; constant
  * @root: guest-physical address of the guest's page table, or VHOST_IOMMU_NO_TABLE;
  *	constant, unless there is a PASID table: then it is what entry 0 had when it was
  *	read, and changes under the instance's lock and s2.lock for writing
@@ -39,17 +56,20 @@ struct vhost_iommu_mapping {
  * @mappings: struct vhost_iommu_mapping, without overlaps; the instance's lock and
  *	s2.lock, see vhost_iommu.h. Of a table, see shadow.c
  * @endpoints: struct vhost_iommu_ep; there is always one; the instance's lock
- * @hwdoms: struct vhost_iommu_hwdom; s2.lock
+ * @hwdoms: struct vhost_iommu_hwdom that have the mappings; s2.lock
+ * @nests: those that have the guest's table (nest.c); s2.lock
  */
 struct vhost_iommu_domain {
 	struct vhost_iommu	*vi;
 	u32			id;
 	bool			bypass;
+	bool			arm;
 	u64			root;
 	u64			pasids;
 	struct rb_root_cached	mappings;
 	struct list_head	endpoints;
 	struct list_head	hwdoms;
+	struct list_head	nests;
 };
 
 /* Tables are aligned. */
@@ -57,13 +77,15 @@ struct vhost_iommu_domain {
 
 /**
  * struct vhost_iommu_hwdom - a guest's domain in the hardware of one class
- * @owner_list: entry in vhost_iommu_domain.hwdoms
- * @class_list: entry in vhost_iommu_class.hwdoms
+ * @owner_list: entry in vhost_iommu_domain.hwdoms or .nests
+ * @class_list: entry in vhost_iommu_class.hwdoms, or empty
  * @dirty_list: entry in vhost_iommu.dirty, empty if there is nothing to flush
  * @owner: the guest's domain; constant
  * @class: the class; constant
  * @domain: of a container: maps the mappings of @owner composed with stage 2; constant
- * @pt: of iommufd: number of the IOAS that does; constant
+ * @pt: of iommufd: number of the IOAS that does; constant. Or number of a page table of
+ *	the guest's, 0 if there is none
+ * @batch: invalidations of a page table of the guest's; or else NULL
  * @users: assigned endpoints of @class in @owner
  * @gather: of a container: ranges to flush from the IOTLB; @lock of the instance and s2.lock
  */
@@ -77,6 +99,7 @@ struct vhost_iommu_hwdom {
 		struct iommu_domain	*domain;
 		u32			pt;
 	};
+	struct vhost_iommu_nest_batch	*batch;
 	unsigned int			users;
 	struct iommu_iotlb_gather	gather;
 };
@@ -117,7 +140,7 @@ vhost_iommu_domain_get_hwdom(struct vhost_iommu_domain *domain,
 			     struct vhost_iommu_ep *ep);
 void vhost_iommu_domain_put_hwdom(struct vhost_iommu_hwdom *hw);
 u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
-			     bool bypass, u64 root, u64 pasids);
+			     const struct vhost_iommu_kind *kind);
 u8 vhost_iommu_attach(struct vhost_iommu *vi, u32 id, u32 endpoint, u32 flags);
 u8 vhost_iommu_detach(struct vhost_iommu *vi, u32 id, u32 endpoint);
 u8 vhost_iommu_map(struct vhost_iommu *vi, u32 id, u64 start, u64 last, u64 gpa,
@@ -128,6 +151,9 @@ u8 vhost_iommu_unmap(struct vhost_iommu *vi, u32 id, u64 start, u64 last);
 void vhost_iommu_detach_ep(struct vhost_iommu_ep *ep);
 
 /* hwdom.c */
+struct vhost_iommu_hwdom *
+vhost_iommu_hwdom_find(struct vhost_iommu_domain *owner,
+		       const struct vhost_iommu_class *class);
 struct vhost_iommu_hwdom *
 vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
 		      struct vhost_iommu_group *group);

@@ -112,7 +112,11 @@ static bool next_fault(struct vhost_iommu *vi, struct virtio_iommu_fault *fault)
 	return found;
 }
 
-static void drop_fault(struct vhost_iommu *vi)
+/**
+ * vhost_iommu_drop_fault() - count a fault that the guest does not learn of
+ * @vi: the instance
+ */
+void vhost_iommu_drop_fault(struct vhost_iommu *vi)
 {
 	spin_lock_irq(&vi->fault_lock);
 	vi->nr_faults_dropped++;
@@ -163,7 +167,7 @@ void vhost_iommu_deliver_faults(struct vhost_iommu *vi)
 		if (write_fault(vi, &fault))
 			vi->stats.faults++;
 		else
-			drop_fault(vi);
+			vhost_iommu_drop_fault(vi);
 	}
 	if (vr->started && vhost_iommu_vring_publish(vr))
 		vi->stats.signals++;

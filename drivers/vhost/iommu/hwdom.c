@@ -18,6 +18,7 @@
 
 #include "backend.h"
 #include "domain.h"
+#include "nest.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
 
@@ -197,6 +198,33 @@ static int fill(struct vhost_iommu_hwdom *hw)
 	return 0;
 }
 
+static struct list_head *hwdom_list(struct vhost_iommu_domain *owner,
+				    const struct vhost_iommu_class *class)
+{
+	return vhost_iommu_nests(owner, class) ? &owner->nests : &owner->hwdoms;
+}
+
+/**
+ * vhost_iommu_hwdom_find() - the hardware domain of a class
+ * @owner: the guest's domain
+ * @class: the class
+ *
+ * Return: the hardware domain, or NULL if there is none.
+ */
+struct vhost_iommu_hwdom *
+vhost_iommu_hwdom_find(struct vhost_iommu_domain *owner,
+		       const struct vhost_iommu_class *class)
+{
+	struct vhost_iommu_hwdom *hw;
+
+	lockdep_assert_held(&class->s2->lock);
+
+	list_for_each_entry(hw, hwdom_list(owner, class), owner_list)
+		if (hw->class == class)
+			return hw;
+	return NULL;
+}
+
 /**
  * vhost_iommu_hwdom_get() - the hardware domain for a group, made if need be
  * @owner: the guest's domain
@@ -214,11 +242,10 @@ vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
 
 	lockdep_assert_held_write(&class->s2->lock);
 
-	list_for_each_entry(hw, &owner->hwdoms, owner_list) {
-		if (hw->class == class) {
-			hw->users++;
-			return hw;
-		}
+	hw = vhost_iommu_hwdom_find(owner, class);
+	if (hw) {
+		hw->users++;
+		return hw;
 	}
 
 	hw = kzalloc(sizeof(*hw), GFP_KERNEL_ACCOUNT);
@@ -228,19 +255,22 @@ vhost_iommu_hwdom_get(struct vhost_iommu_domain *owner,
 	hw->class = class;
 	hw->users = 1;
 	INIT_LIST_HEAD(&hw->dirty_list);
+	INIT_LIST_HEAD(&hw->class_list);
 
 	ret = backend(hw)->alloc(hw, group);
 	if (ret)
 		goto err_free_hw;
+	list_add_tail(&hw->owner_list, hwdom_list(owner, class));
+	if (vhost_iommu_nests(owner, class))
+		return hw;
 	ret = fill(hw);
 	if (ret)
 		goto err_free_domain;
-
-	list_add_tail(&hw->owner_list, &owner->hwdoms);
 	list_add_tail(&hw->class_list, &class->hwdoms);
 	return hw;
 
 err_free_domain:
+	list_del(&hw->owner_list);
 	backend(hw)->free(hw);
 err_free_hw:
 	kfree(hw);

@@ -40,6 +40,7 @@
 #include "domain.h"
 #include "endpoint.h"
 #include "iommufd.h"
+#include "nest.h"
 #include "stage2.h"
 #include "uarg.h"
 #include "vhost_iommu.h"
@@ -68,18 +69,58 @@ static struct iommufd_s2 *to_iommufd(struct vhost_iommu_s2 *s2)
 	return container_of(s2, struct iommufd_s2, s2);
 }
 
-/* An ioctl of the iommufd. */
 static int iommufd_call(struct iommufd_s2 *fd, unsigned int cmd, void *arg,
 			size_t size)
 {
 	return vhost_iommu_uarg_ioctl(&fd->uarg, fd->file, cmd, arg, size);
 }
 
-static void destroy_object(struct iommufd_s2 *fd, u32 id)
+/**
+ * vhost_iommu_iommufd_ioctl() - an ioctl of the iommufd
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @cmd: the ioctl
+ * @arg: its argument, overwritten with what is there afterwards
+ * @size: bytes of @arg and of what follows it, at most a page
+ *
+ * Return: as vhost_iommu_uarg_ioctl().
+ */
+int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
+			      void *arg, size_t size)
+{
+	return iommufd_call(to_iommufd(s2), cmd, arg, size);
+}
+
+/**
+ * vhost_iommu_iommufd_destroy() - destroy an object of ours
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @id: the object's number
+ */
+void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id)
 {
 	struct iommu_destroy arg = { .size = sizeof(arg), .id = id };
 
-	iommufd_call(fd, IOMMU_DESTROY, &arg, sizeof(arg));
+	iommufd_call(to_iommufd(s2), IOMMU_DESTROY, &arg, sizeof(arg));
+}
+
+/**
+ * vhost_iommu_iommufd_arg() - where arguments are
+ * @s2: stage 2, of iommufd
+ *
+ * Return: an address of the VMM's, where @arg of vhost_iommu_iommufd_ioctl() will be.
+ */
+u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2)
+{
+	return to_iommufd(s2)->uarg.addr;
+}
+
+/**
+ * vhost_iommu_iommufd_owns() - could a file be one that iommufd has made?
+ * @s2: stage 2, of iommufd
+ * @file: the file
+ */
+bool vhost_iommu_iommufd_owns(struct vhost_iommu_s2 *s2, const struct file *file)
+{
+	return file->f_op->owner == to_iommufd(s2)->file->f_op->owner;
 }
 
 static int attach_device(struct vhost_iommu_s2 *s2, struct file *device, u32 pt)
@@ -152,6 +193,11 @@ static int iommufd_attach(struct vhost_iommu_group *group,
 
 	if (target == old)
 		return 0;
+	/* A table that is not there. */
+	if (!target) {
+		iommufd_block(group);
+		return 0;
+	}
 	ret = attach_group(group, target);
 	if (!ret)
 		group->attached_pt = target;
@@ -160,12 +206,25 @@ static int iommufd_attach(struct vhost_iommu_group *group,
 	return ret;
 }
 
+/* The number of a device of a group, as far as the VMM has told. */
+static u32 device_id(const struct vhost_iommu_group *group)
+{
+	const struct vhost_iommu_device *dev;
+
+	list_for_each_entry(dev, &group->class->s2->devices, list)
+		if (dev->group == group && dev->id)
+			return dev->id;
+	return 0;
+}
+
 static int iommufd_alloc(struct vhost_iommu_hwdom *hw,
 			 struct vhost_iommu_group *group)
 {
 	struct iommu_ioas_alloc arg = { .size = sizeof(arg) };
 	int ret;
 
+	if (vhost_iommu_nests(hw->owner, hw->class))
+		return vhost_iommu_nest_alloc(hw, device_id(group));
 	ret = iommufd_call(to_iommufd(hw->class->s2), IOMMU_IOAS_ALLOC, &arg,
 			   sizeof(arg));
 	hw->pt = arg.out_ioas_id;
@@ -174,7 +233,10 @@ static int iommufd_alloc(struct vhost_iommu_hwdom *hw,
 
 static void iommufd_free(struct vhost_iommu_hwdom *hw)
 {
-	destroy_object(to_iommufd(hw->class->s2), hw->pt);
+	if (hw->batch)
+		vhost_iommu_nest_free(hw);
+	else
+		vhost_iommu_iommufd_destroy(hw->class->s2, hw->pt);
 }
 
 /* A piece may be several mappings of the VMM: those that are consecutive are copied. */
@@ -242,8 +304,11 @@ static int iommufd_map(struct vhost_iommu_hwdom *hw,
 	return ret;
 }
 
+/* An UNMAP has flushed. */
 static void iommufd_flush(struct vhost_iommu_hwdom *hw)
 {
+	if (hw->batch)
+		vhost_iommu_nest_flush(hw);
 }
 
 static void iommufd_aperture(const struct vhost_iommu_class *class, u64 *start,
@@ -318,23 +383,85 @@ static void put_class(struct vhost_iommu_class *class)
 	if (!list_empty(&class->groups))
 		return;
 	list_del(&class->list);
+	vhost_iommu_nest_destroy(class->nest);
 	kfree(class);
 }
 
 static struct vhost_iommu_class *
-get_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt)
+find_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 pt,
+	   bool nests)
 {
 	struct vhost_iommu_class *class;
 
-	list_for_each_entry(class, &fd->s2.classes, list)
-		if (class->pt == pt && class->coherent == is_coherent(dev))
+	list_for_each_entry(class, &s2->classes, list) {
+		if (class->pt != pt || class->coherent != is_coherent(dev) ||
+		    !class->nest != !nests)
+			continue;
+		if (!nests || vhost_iommu_nest_fits(class->nest, dev))
 			return class;
-	return create_class(fd, dev, pt);
+	}
+	return NULL;
+}
+
+static struct vhost_iommu_class *
+create_nesting_class(struct vhost_iommu *vi, const struct vhost_iommu_device *dev,
+		     u32 pt)
+{
+	struct vhost_iommu_class *class;
+	struct vhost_iommu_nest *nest;
+
+	nest = vhost_iommu_nest_create(vi, dev, pt);
+	if (IS_ERR(nest))
+		return ERR_CAST(nest);
+	class = create_class(to_iommufd(vi->s2), dev, pt);
+	if (IS_ERR(class))
+		vhost_iommu_nest_destroy(nest);
+	else
+		class->nest = nest;
+	return class;
+}
+
+/* A class whose hardware walks the tables of guests, joined by the device. */
+static struct vhost_iommu_class *
+join_nesting_class(struct vhost_iommu *vi, struct vhost_iommu_device *dev, u32 pt,
+		   u32 id)
+{
+	struct vhost_iommu_class *class = find_class(vi->s2, dev, pt, true);
+	int ret;
+
+	if (!class)
+		class = create_nesting_class(vi, dev, pt);
+	if (IS_ERR(class))
+		return class;
+	ret = vhost_iommu_nest_join(class->nest, dev, id);
+	if (!ret)
+		return class;
+	put_class(class);
+	return ERR_PTR(ret);
+}
+
+/* @id: number of the endpoint */
+static struct vhost_iommu_class *get_class(struct vhost_iommu *vi,
+					   struct vhost_iommu_device *dev, u32 pt,
+					   u32 id)
+{
+	struct vhost_iommu_class *class;
+
+	if (dev->id) {
+		class = join_nesting_class(vi, dev, pt, id);
+		if (!IS_ERR(class) || class == ERR_PTR(-ENOMEM) ||
+		    class == ERR_PTR(-EINTR))
+			return class;
+		/* The hardware cannot, or the VMM did not prepare for it. */
+	}
+	class = find_class(vi->s2, dev, pt, false);
+	return class ?: create_class(to_iommufd(vi->s2), dev, pt);
 }
 
 /* The group of the first device of it, which is attached to stage 2. */
-static struct vhost_iommu_group *
-create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt)
+static struct vhost_iommu_group *create_group(struct vhost_iommu *vi,
+					      struct vhost_iommu_device *dev,
+					      u32 pt, u32 id)
 {
 	struct vhost_iommu_group *group;
 	int ret;
@@ -351,12 +478,12 @@ create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt
 	      -ENODEV;
 	if (ret)
 		goto err_free;
-	group->class = get_class(fd, dev, pt);
+	group->class = get_class(vi, dev, pt, id);
 	if (IS_ERR(group->class)) {
 		ret = PTR_ERR(group->class);
 		goto err_free;
 	}
-	ret = attach_device(&fd->s2, dev->file, pt);
+	ret = attach_device(vi->s2, dev->file, pt);
 	if (ret)
 		goto err_put_class;
 	group->attached_pt = pt;
@@ -364,6 +491,7 @@ create_group(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt
 	return group;
 
 err_put_class:
+	vhost_iommu_nest_leave(group->class->nest, dev);
 	put_class(group->class);
 err_free:
 	iommu_group_put(group->iommu_group);
@@ -441,15 +569,24 @@ static void free_device(struct vhost_iommu_device *dev)
 }
 
 /* Attach a further device to where its group is. What the VMM had it attached to goes. */
-static int follow_group(const struct vhost_iommu_device *dev,
-			const struct vhost_iommu_group *group)
+static int follow_group(struct vhost_iommu_device *dev,
+			const struct vhost_iommu_group *group, u32 id)
 {
+	struct vhost_iommu_nest *nest = group->class->nest;
 	struct vhost_iommu_s2 *s2 = group->class->s2;
+	int ret;
 
-	if (group->attached_pt)
-		return attach_device(s2, dev->file, group->attached_pt);
-	detach_device(s2, dev->file);
-	return 0;
+	ret = nest ? vhost_iommu_nest_join(nest, dev, id) : 0;
+	if (ret)
+		return ret;
+	if (!group->attached_pt) {
+		detach_device(s2, dev->file);
+		return 0;
+	}
+	ret = attach_device(s2, dev->file, group->attached_pt);
+	if (ret)
+		vhost_iommu_nest_leave(nest, dev);
+	return ret;
 }
 
 static int iommufd_bind(struct vhost_iommu_ep *ep,
@@ -468,9 +605,9 @@ static int iommufd_bind(struct vhost_iommu_ep *ep,
 	if (group && group->class->pt != arg->pt_id)
 		ret = -EINVAL;
 	else if (group)
-		ret = follow_group(dev, group);
+		ret = follow_group(dev, group, ep->id);
 	else
-		group = create_group(to_iommufd(s2), dev, arg->pt_id);
+		group = create_group(ep->vi, dev, arg->pt_id, ep->id);
 	if (IS_ERR(group))
 		ret = PTR_ERR(group);
 	if (ret) {
@@ -493,6 +630,7 @@ static void iommufd_unbind(struct vhost_iommu_ep *ep)
 
 	vhost_iommu_ep_forget_device(dev);
 	detach_device(group->class->s2, dev->file);
+	vhost_iommu_nest_leave(group->class->nest, dev);
 	list_del(&dev->list);
 	free_device(dev);
 	if (!group_has_device(group))

@@ -4,9 +4,12 @@
 
 #include <linux/errno.h>
 #include <linux/kconfig.h>
+#include <linux/types.h>
 #include <uapi/linux/vhost_iommu.h>
 
+struct file;
 struct vhost_iommu;
+struct vhost_iommu_s2;
 
 #if IS_ENABLED(CONFIG_IOMMUFD) && IS_ENABLED(CONFIG_VFIO_DEVICE_CDEV)
 int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
@@ -16,6 +19,11 @@ int vhost_iommu_add_memory(struct vhost_iommu *vi,
 int vhost_iommu_remove_memory(struct vhost_iommu *vi,
 			      const struct vhost_iommu_memory *arg);
 bool vhost_iommu_has_iommufd(const struct vhost_iommu *vi);
+int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
+			      void *arg, size_t size);
+void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id);
+u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2);
+bool vhost_iommu_iommufd_owns(struct vhost_iommu_s2 *s2, const struct file *file);
 #else
 static inline int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
 					  const struct vhost_iommu_iommufd *arg)

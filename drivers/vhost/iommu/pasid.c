@@ -16,6 +16,7 @@
 #include "domain.h"
 #include "endpoint.h"
 #include "memtable.h"
+#include "nest.h"
 #include "pasid.h"
 #include "shadow.h"
 #include "stage2.h"
@@ -54,29 +55,21 @@ u64 vhost_iommu_pasid_root(struct vhost_iommu *vi, u64 pasids)
 	return vhost_iommu_pasid_entry_root(le64_to_cpu(entry));
 }
 
-static struct vhost_iommu_hwdom *find_hwdom(struct vhost_iommu_domain *domain,
-					    const struct vhost_iommu_ep *ep)
-{
-	struct vhost_iommu_hwdom *hw;
-
-	list_for_each_entry(hw, &domain->hwdoms, owner_list)
-		if (hw->class == ep->group->class)
-			return hw;
-	return NULL;
-}
-
 /* One user less of what is in @side for each of @endpoints, up to @end. */
 static void put_hwdoms(struct vhost_iommu_domain *side,
 		       struct list_head *endpoints,
 		       const struct vhost_iommu_ep *end)
 {
+	struct vhost_iommu_hwdom *hw;
 	struct vhost_iommu_ep *ep;
 
 	list_for_each_entry(ep, endpoints, domain_list) {
 		if (ep == end)
 			break;
-		if (ep->group)
-			vhost_iommu_domain_put_hwdom(find_hwdom(side, ep));
+		if (!ep->group)
+			continue;
+		hw = vhost_iommu_hwdom_find(side, ep->group->class);
+		vhost_iommu_domain_put_hwdom(hw);
 	}
 }
 
@@ -104,19 +97,27 @@ static void set_owner(struct vhost_iommu_domain *domain)
 
 	list_for_each_entry(hw, &domain->hwdoms, owner_list)
 		hw->owner = domain;
+	list_for_each_entry(hw, &domain->nests, owner_list)
+		hw->owner = domain;
+}
+
+static void swap_lists(struct list_head *a, struct list_head *b)
+{
+	LIST_HEAD(list);
+
+	list_splice_init(a, &list);
+	list_splice_init(b, a);
+	list_splice_init(&list, b);
 }
 
 /* Exchange the page tables of two domains, with all that follows from them. */
 static void swap_tables(struct vhost_iommu_domain *a, struct vhost_iommu_domain *b)
 {
-	LIST_HEAD(hwdoms);
-
 	swap(a->root, b->root);
 	swap(a->pasids, b->pasids);
 	swap(a->mappings, b->mappings);
-	list_splice_init(&a->hwdoms, &hwdoms);
-	list_splice_init(&b->hwdoms, &a->hwdoms);
-	list_splice_init(&hwdoms, &b->hwdoms);
+	swap_lists(&a->hwdoms, &b->hwdoms);
+	swap_lists(&a->nests, &b->nests);
 	set_owner(a);
 	set_owner(b);
 }
@@ -129,7 +130,8 @@ static int update_groups(struct vhost_iommu_domain *domain)
 
 	list_for_each_entry(ep, &domain->endpoints, domain_list)
 		if (ep->group)
-			ep->hwdom = find_hwdom(domain, ep);
+			ep->hwdom = vhost_iommu_hwdom_find(domain,
+							   ep->group->class);
 	list_for_each_entry(ep, &domain->endpoints, domain_list) {
 		if (ep->group)
 			ret = vhost_iommu_group_update(ep->group);
@@ -146,10 +148,11 @@ static int update_groups(struct vhost_iommu_domain *domain)
 static int replace(struct vhost_iommu_domain *domain, u64 pasids, u64 root)
 {
 	struct vhost_iommu_domain side = {
-		.vi = domain->vi, .id = domain->id, .root = root,
-		.pasids = pasids, .mappings = RB_ROOT_CACHED,
+		.vi = domain->vi, .id = domain->id, .arm = domain->arm,
+		.root = root, .pasids = pasids, .mappings = RB_ROOT_CACHED,
 		.endpoints = LIST_HEAD_INIT(side.endpoints),
 		.hwdoms = LIST_HEAD_INIT(side.hwdoms),
+		.nests = LIST_HEAD_INIT(side.nests),
 	};
 	int ret;
 
@@ -189,14 +192,19 @@ static int replace(struct vhost_iommu_domain *domain, u64 pasids, u64 root)
  */
 int vhost_iommu_pasids_reread(struct vhost_iommu_domain *domain)
 {
-	u64 root = vhost_iommu_pasid_root(domain->vi, domain->pasids);
-	u64 old = domain->root;
+	u64 old = domain->root, root;
 	int ret;
 
+	/* The hardware reads it itself. */
+	if (domain->arm)
+		return 0;
+	root = vhost_iommu_pasid_root(domain->vi, domain->pasids);
 	if (root != old && root != VHOST_IOMMU_NO_TABLE &&
-	    old != VHOST_IOMMU_NO_TABLE)
+	    (old != VHOST_IOMMU_NO_TABLE || !list_empty(&domain->nests)))
 		return replace(domain, domain->pasids, root);
 
+	if (root == VHOST_IOMMU_NO_TABLE)
+		vhost_iommu_nest_clear(domain);
 	domain->root = root;
 	ret = vhost_iommu_shadow_sync(domain, 0, U64_MAX);
 	if (ret)
@@ -209,28 +217,28 @@ int vhost_iommu_pasids_reread(struct vhost_iommu_domain *domain)
  * @vi: the instance
  * @id: domain, created if it does not exist
  * @endpoint: number of the endpoint
- * @pasids: the PASID table. In the place of another one, if the endpoint is in the
- *	domain
- * @entry: its entry 0, as it was read
+ * @kind: of the domain: the PASID table takes the place of another one, if the
+ *	endpoint is in the domain
  *
  * Return: as vhost_iommu_domain_attach().
  */
 u8 vhost_iommu_pasids_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
-			     u64 pasids, u64 entry)
+			     const struct vhost_iommu_kind *kind)
 {
-	u64 root = vhost_iommu_pasid_entry_root(entry);
 	struct vhost_iommu_domain *domain = xa_load(&vi->domains, id);
 	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, endpoint);
 
 	lockdep_assert_held(&vi->lock);
 
-	if (!domain || !vhost_iommu_domain_has_pasids(domain))
-		return vhost_iommu_domain_attach(vi, id, endpoint, false, root,
-						 pasids);
-	if (ep && ep->domain == domain && domain->pasids != pasids)
-		return vhost_iommu_status(replace(domain, pasids, root));
+	if (!domain || !vhost_iommu_domain_has_pasids(domain) ||
+	    domain->arm != kind->arm)
+		return vhost_iommu_domain_attach(vi, id, endpoint, kind);
+	if (ep && ep->domain == domain && domain->pasids != kind->pasids)
+		return vhost_iommu_status(replace(domain, kind->pasids,
+						  kind->root));
 	/* Emulated endpoints have had the entry as it is now. */
-	if (domain->pasids == pasids && list_empty(&domain->hwdoms))
-		domain->root = root;
-	return vhost_iommu_domain_attach(vi, id, endpoint, false, root, pasids);
+	if (domain->pasids == kind->pasids && list_empty(&domain->hwdoms) &&
+	    list_empty(&domain->nests))
+		domain->root = kind->root;
+	return vhost_iommu_domain_attach(vi, id, endpoint, kind);
 }

@@ -20,6 +20,7 @@ struct vhost_iommu;
 struct vhost_iommu_backend;
 struct vhost_iommu_config;
 struct vhost_iommu_ep;
+struct vhost_iommu_nest;
 struct vhost_iommu_regions;
 
 /**
@@ -81,6 +82,7 @@ struct vhost_iommu_s2 {
  * @first: of iommufd: first address that the hardware can translate; constant
  * @last: of iommufd: last one; constant
  * @coherent: its domains enforce cache coherency; constant
+ * @nest: of iommufd: its hardware walks tables of guests; or NULL; constant
  * @groups: struct vhost_iommu_group
  * @hwdoms: struct vhost_iommu_hwdom: what guests' domains are here
  */
@@ -96,6 +98,7 @@ struct vhost_iommu_class {
 		};
 	};
 	bool			coherent;
+	struct vhost_iommu_nest	*nest;
 	struct list_head	groups;
 	struct list_head	hwdoms;
 };
@@ -135,6 +138,7 @@ struct vhost_iommu_group {
  * @vdev: the device
  * @file: of iommufd: its character device
  * @id: of iommufd: its number there; 0 if the VMM has not said
+ * @vdevice: of iommufd: number of what stands for it in a vIOMMU object, or 0
  * @group: its group
  * @endpoint: what it is behind the virtual IOMMU; NULL if nothing
  */
@@ -143,6 +147,7 @@ struct vhost_iommu_device {
 	struct vfio_device		*vdev;
 	struct file			*file;
 	u32				id;
+	u32				vdevice;
 	struct vhost_iommu_group	*group;
 	struct vhost_iommu_ep	*endpoint;
 };

@@ -92,7 +92,8 @@ static void encode_tables(const struct vhost_iommu_domain *domain,
 		r->endpoint.table = domain->root;
 		return;
 	}
-	r->endpoint.format = VIRTIO_IOMMU_FORMAT_PASIDTF;
+	r->endpoint.format = domain->arm ? VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3 :
+					   VIRTIO_IOMMU_FORMAT_PASIDTF;
 	r->endpoint.table = domain->pasids;
 	if (domain->root != VHOST_IOMMU_NO_TABLE)
 		r->endpoint.entry = domain->root | VIRTIO_IOMMU_PASIDTF_VALID;
@@ -209,60 +210,69 @@ static int set_header(struct vhost_iommu *vi, const struct vhost_iommu_record *r
 
 /* The table, or the two, of a record of an endpoint that has one. */
 static int decode_tables(struct vhost_iommu *vi,
-			 const struct vhost_iommu_record *r, u64 *root,
-			 u64 *pasids)
+			 const struct vhost_iommu_record *r,
+			 struct vhost_iommu_kind *kind)
 {
 	u64 table = r->endpoint.table, entry = r->endpoint.entry;
+	u64 mask = VIRTIO_IOMMU_X86_64_ADDR_MASK;
 
-	*root = VHOST_IOMMU_NO_TABLE;
-	*pasids = VHOST_IOMMU_NO_TABLE;
+	*kind = (struct vhost_iommu_kind) {
+		.root = VHOST_IOMMU_NO_TABLE, .pasids = VHOST_IOMMU_NO_TABLE,
+	};
 	switch (r->endpoint.format) {
 	case VIRTIO_IOMMU_FORMAT_PGTF_X86_64:
 		if (entry)
 			return -EOPNOTSUPP;
-		*root = table;
+		kind->root = table;
 		break;
 	case VIRTIO_IOMMU_FORMAT_PASIDTF:
-		*pasids = table;
-		*root = vhost_iommu_pasid_entry_root(entry);
-		if (entry && *root == VHOST_IOMMU_NO_TABLE)
+		kind->pasids = table;
+		kind->root = vhost_iommu_pasid_entry_root(entry);
+		if (entry && kind->root == VHOST_IOMMU_NO_TABLE)
 			return -EINVAL;
+		break;
+	case VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3:
+		if (entry)
+			return -EOPNOTSUPP;
+		kind->arm = true;
+		kind->pasids = table;
+		mask = VIRTIO_IOMMU_ARM_CDS_ADDR_MASK;
 		break;
 	default:
 		return -EOPNOTSUPP;
 	}
 	if (!(vi->features & BIT_ULL(VIRTIO_IOMMU_F_ATTACH_TABLE)) ||
-	    r->endpoint.flags || (table & ~VIRTIO_IOMMU_X86_64_ADDR_MASK))
+	    r->endpoint.flags || (table & ~mask))
 		return -EINVAL;
 	return 0;
 }
 
 /* Return: VIRTIO_IOMMU_S_*. */
 static u8 attach_table(struct vhost_iommu *vi, const struct vhost_iommu_record *r,
-		       u64 root, u64 pasids)
+		       const struct vhost_iommu_kind *kind)
 {
 	struct vhost_iommu_domain *domain = xa_load(&vi->domains,
 						    r->endpoint.domain);
 
 	/* A PASID table has one entry in use. */
-	if (domain && domain->root != root)
+	if (domain && domain->root != kind->root)
 		return VIRTIO_IOMMU_S_INVAL;
 	return vhost_iommu_domain_attach(vi, r->endpoint.domain, r->endpoint.id,
-					 false, root, pasids);
+					 kind);
 }
 
 static int set_endpoint(struct vhost_iommu *vi,
 			const struct vhost_iommu_record *r)
 {
 	struct vhost_iommu_ep *ep = xa_load(&vi->endpoints, r->endpoint.id);
-	u64 root, pasids;
+	struct vhost_iommu_kind kind;
 	int ret = 0;
 	u8 status;
 
 	if (ep && ep->domain)
 		return -EINVAL;
 	if (r->endpoint.format)
-		ret = decode_tables(vi, r, &root, &pasids);
+		ret = decode_tables(vi, r, &kind);
 	else if (r->endpoint.table || r->endpoint.entry)
 		ret = -EOPNOTSUPP;
 	if (ret)
@@ -270,7 +280,7 @@ static int set_endpoint(struct vhost_iommu *vi,
 
 	vhost_iommu_lock_s2(vi);
 	if (r->endpoint.format)
-		status = attach_table(vi, r, root, pasids);
+		status = attach_table(vi, r, &kind);
 	else
 		status = vhost_iommu_attach(vi, r->endpoint.domain,
 					    r->endpoint.id, r->endpoint.flags);

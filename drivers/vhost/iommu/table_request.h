@@ -14,6 +14,7 @@ union vhost_iommu_attach_table {
 	struct virtio_iommu_req_attach_table		any;
 	struct virtio_iommu_req_attach_pgt_x86_64	x86_64;
 	struct virtio_iommu_req_attach_pasid_table	pasids;
+	struct virtio_iommu_req_attach_pst_arm		arm;
 };
 
 u8 vhost_iommu_attach_table(struct vhost_iommu *vi,

@@ -69,6 +69,7 @@ enum vhost_iommu_queue {
 enum vhost_iommu_work {
 	VHOST_IOMMU_WORK_REQUEST,
 	VHOST_IOMMU_WORK_FAULT,
+	VHOST_IOMMU_WORK_VEVENT,
 };
 
 /**
@@ -193,6 +194,7 @@ int vhost_iommu_check_fault(struct vhost_iommu *vi, u32 reason, u32 flags,
 			    u32 endpoint);
 bool vhost_iommu_peek_fault(struct vhost_iommu *vi, u32 index,
 			    struct vhost_iommu_record *r);
+void vhost_iommu_drop_fault(struct vhost_iommu *vi);
 void vhost_iommu_deliver_faults(struct vhost_iommu *vi);
 
 /* state.c */

@@ -10,6 +10,7 @@
 #include <linux/sched/clock.h>
 #include <linux/sched/vhost_task.h>
 
+#include "vevent.h"
 #include "vhost_iommu.h"
 
 /* How often to look for requests until others get a chance. */
@@ -121,6 +122,8 @@ static void run(struct vhost_iommu *vi)
 {
 	mutex_lock(&vi->lock);
 	if (vi->running) {
+		if (test_and_clear_bit(VHOST_IOMMU_WORK_VEVENT, &vi->work))
+			vhost_iommu_read_vevents(vi);
 		if (test_and_clear_bit(VHOST_IOMMU_WORK_FAULT, &vi->work))
 			vhost_iommu_deliver_faults(vi);
 		if (test_and_clear_bit(VHOST_IOMMU_WORK_REQUEST, &vi->work))
@@ -208,6 +211,7 @@ int vhost_iommu_start(struct vhost_iommu *vi)
 	vi->running = true;
 	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_REQUEST);
 	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_FAULT);
+	vhost_iommu_wake(vi, VHOST_IOMMU_WORK_VEVENT);
 	return 0;
 
 err_stop_vrings:

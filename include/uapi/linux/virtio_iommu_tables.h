@@ -288,6 +288,9 @@ struct virtio_iommu_probe_pstf_arm {
 	__le64 flags;
 };
 
+/* Where a table of context descriptors can be */
+#define VIRTIO_IOMMU_ARM_CDS_ADDR_MASK		0x000fffffffffffc0ULL
+
 /* A context descriptor: fields of its first word; the table is in the second */
 #define VIRTIO_IOMMU_ARM_CD_T0SZ		0x000000000000003fULL
 #define VIRTIO_IOMMU_ARM_CD_TG0			0x00000000000000c0ULL

@@ -50,11 +50,15 @@ static inline int iommufd_open_cdev(const char *name)
 static inline int iommufd_alloc_pt(struct edu *edu, __u32 device_id)
 {
 	struct iommu_hwpt_alloc alloc = {
-		.size = sizeof(alloc), .dev_id = device_id, .pt_id = edu->ioas,
+		.size = sizeof(alloc), .flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
+		.dev_id = device_id, .pt_id = edu->ioas,
 	};
 
-	if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc))
-		return -1;
+	if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc)) {
+		alloc.flags = 0;
+		if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc))
+			return -1;
+	}
 	edu->pt_id = alloc.out_hwpt_id;
 	return 0;
 }

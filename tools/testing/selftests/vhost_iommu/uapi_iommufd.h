@@ -62,6 +62,8 @@ struct iommu_hwpt_alloc {
 	__u32		__reserved;
 };
 
+#define IOMMU_HWPT_ALLOC_NEST_PARENT	(1 << 0)
+
 #define IOMMU_IOAS_MAP_FIXED_IOVA	(1 << 0)
 #define IOMMU_IOAS_MAP_WRITEABLE	(1 << 1)
 #define IOMMU_IOAS_MAP_READABLE		(1 << 2)
