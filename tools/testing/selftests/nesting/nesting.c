@@ -126,7 +126,7 @@ FIXTURE_SETUP(nesting)
 		.size = RAM_SIZE - (TABLES_GPA - RAM_GPA),
 	};
 
-	ASSERT_EQ(0, iommufd_open(iommufd, &self->edu));
+	ASSERT_EQ(0, vmm_open(iommufd, &self->edu));
 	ASSERT_EQ(0, ioas_map(iommufd, self->ram, RAM_GPA, RAM_SIZE));
 	self->parent = hwpt_alloc(iommufd, iommufd->ioas,
 				  IOMMU_HWPT_ALLOC_NEST_PARENT,

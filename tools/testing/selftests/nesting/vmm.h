@@ -46,7 +46,7 @@ static inline int edu_open_cdev(struct edu *edu)
 }
 
 /* An iommufd with an IOAS, and @edu bound to it. */
-static inline int iommufd_open(struct iommufd *iommufd, struct edu *edu)
+static inline int vmm_open(struct iommufd *iommufd, struct edu *edu)
 {
 	struct vfio_device_bind_iommufd bind = { .argsz = sizeof(bind) };
 	struct iommu_ioas_alloc ioas = { .size = sizeof(ioas) };

@@ -6,11 +6,12 @@
 #ifndef UAPI_IOMMUFD_H
 #define UAPI_IOMMUFD_H
 
-/* Not <linux/iommufd.h>, which may be there or not. */
 #include <linux/ioctl.h>
 #include <linux/types.h>
 #include <linux/vfio.h>
 
+/* <linux/iommufd.h> may be there or not: a program that needs all of it is first. */
+#ifndef IOMMU_DESTROY
 struct iommu_destroy {
 	__u32		size;
 	__u32		id;
@@ -74,6 +75,7 @@ struct iommu_hwpt_alloc {
 #define IOMMU_IOAS_MAP			_IO(';', 0x85)
 #define IOMMU_IOAS_UNMAP		_IO(';', 0x86)
 #define IOMMU_HWPT_ALLOC		_IO(';', 0x89)
+#endif
 
 #ifndef VFIO_DEVICE_BIND_IOMMUFD
 struct vfio_device_bind_iommufd {
