@@ -24,6 +24,7 @@
  * closes the device last. What is attached and mapped then is left to the VMM's files,
  * of which we let go.
  */
+#include <kunit/static_stub.h>
 #include <linux/bits.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -87,6 +88,7 @@ static int iommufd_call(struct iommufd_s2 *fd, unsigned int cmd, void *arg,
 int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
 			      void *arg, size_t size)
 {
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_ioctl, s2, cmd, arg, size);
 	return iommufd_call(to_iommufd(s2), cmd, arg, size);
 }
 
@@ -99,7 +101,7 @@ void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id)
 {
 	struct iommu_destroy arg = { .size = sizeof(arg), .id = id };
 
-	iommufd_call(to_iommufd(s2), IOMMU_DESTROY, &arg, sizeof(arg));
+	vhost_iommu_iommufd_ioctl(s2, IOMMU_DESTROY, &arg, sizeof(arg));
 }
 
 /**
@@ -110,6 +112,7 @@ void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id)
  */
 u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2)
 {
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_arg, s2);
 	return to_iommufd(s2)->uarg.addr;
 }
 

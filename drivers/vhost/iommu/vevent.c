@@ -52,8 +52,8 @@ static int woken(wait_queue_entry_t *wait, unsigned int mode, int sync, void *ke
 	struct vhost_iommu_vevents *events =
 		container_of(wait, struct vhost_iommu_vevents, wait);
 
-	if (key_to_poll(key) & EPOLLIN)
-		vhost_iommu_wake(events->nest->vi, VHOST_IOMMU_WORK_VEVENT);
+	/* The key does not say why. */
+	vhost_iommu_wake(events->nest->vi, VHOST_IOMMU_WORK_VEVENT);
 	return 0;
 }
 
