@@ -83,8 +83,10 @@ struct vhost_iommu_domain {
  * @owner: the guest's domain; constant
  * @class: the class; constant
  * @domain: of a container: maps the mappings of @owner composed with stage 2; constant
- * @pt: of iommufd: number of the IOAS that does; constant. Or number of a page table of
- *	the guest's, 0 if there is none
+ * @ioas: of iommufd: number of the IOAS that does; constant
+ * @pt: of iommufd: number of what groups are attached to: @ioas, or a page table of it if
+ *	it @tracks; constant. Or of a table of the guest's, 0 if there is none
+ * @tracks: of iommufd: the hardware keeps track of what is written; constant
  * @batch: invalidations of a page table of the guest's; or else NULL
  * @users: assigned endpoints of @class in @owner
  * @gather: of a container: ranges to flush from the IOTLB; @lock of the instance and s2.lock
@@ -97,7 +99,11 @@ struct vhost_iommu_hwdom {
 	struct vhost_iommu_class	*class;
 	union {
 		struct iommu_domain	*domain;
-		u32			pt;
+		struct {
+			u32		ioas;
+			u32		pt;
+			bool		tracks;
+		};
 	};
 	struct vhost_iommu_nest_batch	*batch;
 	unsigned int			users;

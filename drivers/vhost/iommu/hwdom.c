@@ -17,6 +17,7 @@
 #include <linux/slab.h>
 
 #include "backend.h"
+#include "dirty.h"
 #include "domain.h"
 #include "nest.h"
 #include "stage2.h"
@@ -69,9 +70,11 @@ static void unmap_pieces(struct vhost_iommu_hwdom *hw,
 	     range; range = vhost_iommu_s2_next(range, gpa_start, gpa_last)) {
 		u64 start = gpa_start, last = gpa_last;
 
-		if (clip(m, range, &start, &last))
-			backend(hw)->unmap(hw, m->node.start + (start - m->gpa),
-					   last - start + 1);
+		if (!clip(m, range, &start, &last))
+			continue;
+		vhost_iommu_dirty_unmap(m, range, start, last);
+		backend(hw)->unmap(hw, m->node.start + (start - m->gpa),
+				   last - start + 1);
 	}
 }
 
@@ -179,6 +182,7 @@ static void hwdom_free(struct vhost_iommu_hwdom *hw)
 {
 	if (!list_empty(&hw->dirty_list))
 		flush_one(hw);
+	vhost_iommu_dirty_hwdom(hw);
 	backend(hw)->free(hw);
 	kfree(hw);
 }

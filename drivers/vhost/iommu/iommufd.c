@@ -38,6 +38,7 @@
 #include <uapi/linux/iommufd.h>
 
 #include "backend.h"
+#include "dirty.h"
 #include "domain.h"
 #include "endpoint.h"
 #include "iommufd.h"
@@ -152,6 +153,7 @@ static void iommufd_release(struct vhost_iommu_s2 *s2)
 
 	while ((range = vhost_iommu_s2_first(s2, 0, U64_MAX))) {
 		interval_tree_remove(&range->node, &s2->ranges);
+		vhost_iommu_dirty_free(range);
 		kfree(range);
 	}
 	vhost_iommu_uarg_end(&fd->uarg);
@@ -228,18 +230,26 @@ static int iommufd_alloc(struct vhost_iommu_hwdom *hw,
 
 	if (vhost_iommu_nests(hw->owner, hw->class))
 		return vhost_iommu_nest_alloc(hw, device_id(group));
-	ret = iommufd_call(to_iommufd(hw->class->s2), IOMMU_IOAS_ALLOC, &arg,
-			   sizeof(arg));
-	hw->pt = arg.out_ioas_id;
+	ret = vhost_iommu_iommufd_ioctl(hw->class->s2, IOMMU_IOAS_ALLOC, &arg,
+					sizeof(arg));
+	if (ret)
+		return ret;
+	hw->ioas = arg.out_ioas_id;
+	ret = vhost_iommu_dirty_alloc(hw, device_id(group));
+	if (ret)
+		vhost_iommu_iommufd_destroy(hw->class->s2, hw->ioas);
 	return ret;
 }
 
 static void iommufd_free(struct vhost_iommu_hwdom *hw)
 {
-	if (hw->batch)
+	if (hw->batch) {
 		vhost_iommu_nest_free(hw);
-	else
+		return;
+	}
+	if (hw->tracks)
 		vhost_iommu_iommufd_destroy(hw->class->s2, hw->pt);
+	vhost_iommu_iommufd_destroy(hw->class->s2, hw->ioas);
 }
 
 /* A piece may be several mappings of the VMM: those that are consecutive are copied. */
@@ -250,7 +260,7 @@ static int copy_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa, u64 size,
 	struct iommu_ioas_copy arg = {
 		.size = sizeof(arg),
 		.flags = IOMMU_IOAS_MAP_FIXED_IOVA,
-		.dst_ioas_id = hw->pt,
+		.dst_ioas_id = hw->ioas,
 		.src_ioas_id = fd->ioas,
 		.length = size,
 		.dst_iova = iova,
@@ -268,7 +278,7 @@ static int copy_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa, u64 size,
 static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 {
 	struct iommu_ioas_unmap arg = {
-		.size = sizeof(arg), .ioas_id = hw->pt, .iova = iova,
+		.size = sizeof(arg), .ioas_id = hw->ioas, .iova = iova,
 		.length = size,
 	};
 	int ret;
@@ -368,6 +378,8 @@ create_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt
 	class->s2 = &fd->s2;
 	class->pt = pt;
 	class->coherent = is_coherent(dev);
+	class->tracks_dirty = device_iommu_capable(dev->vdev->dev,
+						   IOMMU_CAP_DIRTY_TRACKING);
 	INIT_LIST_HEAD(&class->groups);
 	INIT_LIST_HEAD(&class->hwdoms);
 
@@ -660,6 +672,7 @@ static const struct vhost_iommu_backend iommufd_backend = {
  */
 bool vhost_iommu_has_iommufd(const struct vhost_iommu *vi)
 {
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_has_iommufd, vi);
 	return vi->s2 && vi->s2->backend == &iommufd_backend;
 }
 
@@ -771,6 +784,7 @@ static void forget_range(struct vhost_iommu_s2 *s2,
 {
 	interval_tree_remove(&range->node, &s2->ranges);
 	s2->avail++;
+	vhost_iommu_dirty_free(range);
 	kfree(range);
 }
 
@@ -793,6 +807,11 @@ static int insert_range(struct vhost_iommu_s2 *s2,
 		range->prot |= IOMMU_READ;
 	if (arg->flags & VHOST_IOMMU_MEMORY_WRITE)
 		range->prot |= IOMMU_WRITE;
+	ret = vhost_iommu_dirty_add_range(s2, range);
+	if (ret) {
+		kfree(range);
+		return ret;
+	}
 
 	interval_tree_insert(&range->node, &s2->ranges);
 	s2->avail--;

@@ -18,6 +18,7 @@
 #include <linux/vhost.h>
 #include <linux/virtio_iommu_tables.h>
 
+#include "dirty.h"
 #include "domain.h"
 #include "endpoint.h"
 #include "iommufd.h"
@@ -40,6 +41,8 @@
 #define INVALIDATIONS_SIZE_VER0	offsetofend(struct vhost_iommu_invalidations, acked)
 #define IOMMUFD_SIZE_VER0	offsetofend(struct vhost_iommu_iommufd, ioas)
 #define MEMORY_SIZE_VER0	offsetofend(struct vhost_iommu_memory, last)
+#define DIRTY_TRACKING_SIZE_VER0	offsetofend(struct vhost_iommu_dirty_tracking, flags)
+#define DIRTY_BITMAP_SIZE_VER0	offsetofend(struct vhost_iommu_dirty_bitmap, reserved)
 
 #define VHOST_IOMMU_FEATURES (BIT_ULL(VIRTIO_F_VERSION_1) |		\
 			      BIT_ULL(VIRTIO_RING_F_INDIRECT_DESC) |	\
@@ -445,6 +448,23 @@ static long remove_guest_memory(struct vhost_iommu *vi, void __user *argp)
 	       vhost_iommu_remove_memory(vi, &arg);
 }
 
+static long set_dirty_tracking(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_dirty_tracking arg;
+
+	return copy_arg(&arg, sizeof(arg), DIRTY_TRACKING_SIZE_VER0, argp) ?:
+	       vhost_iommu_set_dirty_tracking(vi, &arg);
+}
+
+static long get_dirty_bitmap(struct vhost_iommu *vi, void __user *argp)
+{
+	struct vhost_iommu_dirty_bitmap arg;
+
+	return copy_arg(&arg, sizeof(arg), DIRTY_BITMAP_SIZE_VER0, argp) ?:
+	       vhost_iommu_get_dirty_bitmap(vi, &arg) ?:
+	       return_arg(&arg, sizeof(arg), DIRTY_BITMAP_SIZE_VER0, argp);
+}
+
 /* How long to poll is asked for each queue, but faults are not polled for. */
 static long set_poll(struct vhost_iommu *vi, void __user *argp)
 {
@@ -517,6 +537,8 @@ static const struct {
 	{ VHOST_IOMMU_SET_IOMMUFD,		set_iommufd },
 	{ VHOST_IOMMU_ADD_MEMORY,		add_guest_memory },
 	{ VHOST_IOMMU_REMOVE_MEMORY,		remove_guest_memory },
+	{ VHOST_IOMMU_SET_DIRTY_TRACKING,	set_dirty_tracking },
+	{ VHOST_IOMMU_GET_DIRTY_BITMAP,		get_dirty_bitmap },
 };
 
 static long dispatch(struct vhost_iommu *vi, unsigned int cmd, void __user *argp)

@@ -28,6 +28,8 @@ struct vhost_iommu_regions;
  * @node: guest-physical addresses; on a host whose long has 64 bits
  * @prot: IOMMU_READ and IOMMU_WRITE
  * @uaddr: of a container: where it starts in the VMM
+ * @dirty: of iommufd: a bit for each page that was written, while the VMM has it kept track
+ *	of (dirty.c); or NULL
  * @npinned: of a container: pages that count against RLIMIT_MEMLOCK
  * @whole: of a container: a bit for each block of VHOST_IOMMU_BLOCK bytes of
  *	guest-physical addresses from the one of @node.start on: it lies in the range and
@@ -39,6 +41,7 @@ struct vhost_iommu_s2_range {
 	unsigned long			uaddr;
 	unsigned long			npinned;
 	unsigned long			*whole;
+	unsigned long			*dirty;
 };
 
 #define VHOST_IOMMU_BLOCK	SZ_2M
@@ -55,6 +58,7 @@ struct vhost_iommu_s2_range {
  * @avail: how many more ranges there may be
  * @classes: struct vhost_iommu_class
  * @devices: struct vhost_iommu_device: open VFIO devices
+ * @tracks_dirty: of iommufd: the VMM has writes kept track of
  *
  * The domains of all classes map the same. In a container the first one is the record
  * of which page is where: nothing else holds it.
@@ -71,6 +75,7 @@ struct vhost_iommu_s2 {
 	unsigned int		avail;
 	struct list_head	classes;
 	struct list_head	devices;
+	bool			tracks_dirty;
 };
 
 /**
@@ -82,6 +87,7 @@ struct vhost_iommu_s2 {
  * @first: of iommufd: first address that the hardware can translate; constant
  * @last: of iommufd: last one; constant
  * @coherent: its domains enforce cache coherency; constant
+ * @tracks_dirty: of iommufd: the hardware can tell what is written; constant
  * @nest: of iommufd: its hardware walks tables of guests; or NULL; constant
  * @groups: struct vhost_iommu_group
  * @hwdoms: struct vhost_iommu_hwdom: what guests' domains are here
@@ -98,6 +104,7 @@ struct vhost_iommu_class {
 		};
 	};
 	bool			coherent;
+	bool			tracks_dirty;
 	struct vhost_iommu_nest	*nest;
 	struct list_head	groups;
 	struct list_head	hwdoms;

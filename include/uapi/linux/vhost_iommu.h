@@ -660,4 +660,69 @@ struct vhost_iommu_memory {
  */
 #define VHOST_IOMMU_REMOVE_MEMORY	_IO(VHOST_IOMMU_TYPE, 0xb1)
 
+/* Keep track of what devices write to. */
+#define VHOST_IOMMU_DIRTY_TRACKING_ENABLE	(1 << 0)
+
+/**
+ * struct vhost_iommu_dirty_tracking - whether to keep track of what devices write to
+ * @size: sizeof(struct vhost_iommu_dirty_tracking)
+ * @flags: 0 or VHOST_IOMMU_DIRTY_TRACKING_ENABLE
+ */
+struct vhost_iommu_dirty_tracking {
+	__u32 size;
+	__u32 flags;
+};
+
+/**
+ * VHOST_IOMMU_SET_DIRTY_TRACKING - begin or end to keep track of what devices write to
+ *
+ * Takes a struct vhost_iommu_dirty_tracking. It is about the guest's domains, which are
+ * copies of memory in page tables of ours. What goes through the VMM's own page table,
+ * in bypass or by tables of the guest's that the hardware walks, is the VMM's to ask
+ * iommufd for: IOMMU_HWPT_SET_DIRTY_TRACKING. Takes a bit for each page of the memory that
+ * was added. To ask for what is the case already changes nothing; what was not read is
+ * forgotten at the end.
+ *
+ * Errors: ENOENT if there was no VHOST_IOMMU_SET_IOMMUFD; EOPNOTSUPP without iommufd;
+ * ENOMEM; or an error of iommufd. It is off if it cannot begin.
+ */
+#define VHOST_IOMMU_SET_DIRTY_TRACKING	_IO(VHOST_IOMMU_TYPE, 0xb2)
+
+/**
+ * struct vhost_iommu_dirty_bitmap - which memory devices have written to
+ * @size: sizeof(struct vhost_iommu_dirty_bitmap)
+ * @flags: must be 0
+ * @start: first guest-physical address, a multiple of @page_size
+ * @last: last guest-physical address, the end of such a page
+ * @page_size: bytes for each bit: a power of two, no less than the host's page
+ * @bitmap: user pointer to an array of u64, bit n % 64 of entry n / 64 being the page at
+ *	@start + n * @page_size. Bits are set, none is cleared
+ * @coarse: out: 1 if some hardware cannot tell: what was mapped for writing is in the
+ *	answer then, whether it was written to or not
+ * @reserved: must be 0
+ */
+struct vhost_iommu_dirty_bitmap {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 start;
+	__aligned_u64 last;
+	__aligned_u64 page_size;
+	__aligned_u64 bitmap;
+	__u32 coarse;
+	__u32 reserved;
+};
+
+/**
+ * VHOST_IOMMU_GET_DIRTY_BITMAP - read which memory devices have written to
+ *
+ * Takes and fills a struct vhost_iommu_dirty_bitmap. What is reported is forgotten. Memory
+ * that was mapped for writing and is not any more is reported as written. A VMM that
+ * removes memory reads this before.
+ *
+ * Errors: ENOENT if it is not kept track of (VHOST_IOMMU_SET_DIRTY_TRACKING); EINVAL for
+ * @page_size, @start or @last; EFAULT for @bitmap: what was not written there is not
+ * forgotten; EINTR; ENOMEM.
+ */
+#define VHOST_IOMMU_GET_DIRTY_BITMAP	_IO(VHOST_IOMMU_TYPE, 0xb3)
+
 #endif /* _UAPI_LINUX_VHOST_IOMMU_H */

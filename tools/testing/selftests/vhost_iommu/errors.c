@@ -84,6 +84,14 @@ struct memory {
 	SIZED(s, r, VHOST_IOMMU_##op##_MEMORY, struct vhost_iommu_memory, \
 	      .last = 0xfff, ##__VA_ARGS__)
 
+#define DIRTY(s, r, ...)						\
+	SIZED(s, r, VHOST_IOMMU_GET_DIRTY_BITMAP,			\
+	      struct vhost_iommu_dirty_bitmap, .last = 0xfff,		\
+	      .page_size = 0x1000, .bitmap = 8, ##__VA_ARGS__)
+#define TRACKING(s, r, ...)						\
+	SIZED(s, r, VHOST_IOMMU_SET_DIRTY_TRACKING,			\
+	      struct vhost_iommu_dirty_tracking, ##__VA_ARGS__)
+
 /* Of two initializers of a field the later one counts. */
 static const struct row table[] = {
 	NONE(EBUSY, EBUSY, VHOST_SET_OWNER),
@@ -217,6 +225,15 @@ static const struct row table[] = {
 	MEM(ENOENT, ENOENT, ADD, .flags = 1),
 	MEM(EOPNOTSUPP, EOPNOTSUPP, REMOVE, .flags = 1),
 	MEM(ENOENT, ENOENT, REMOVE),
+	TRACKING(EOPNOTSUPP, EOPNOTSUPP, .flags = 2),
+	TRACKING(ENOENT, ENOENT, .flags = 1),
+	TRACKING(ENOENT, ENOENT),
+	DIRTY(EOPNOTSUPP, EOPNOTSUPP, .flags = 1),
+	DIRTY(EOPNOTSUPP, EOPNOTSUPP, .reserved = 1),
+	DIRTY(EINVAL, EINVAL, .page_size = 0x800),
+	DIRTY(EINVAL, EINVAL, .start = 0x1000),
+	DIRTY(EINVAL, EINVAL, .bitmap = 0),
+	DIRTY(ENOENT, ENOENT),
 
 	SIZED(0, 0, VHOST_IOMMU_GET_STATS, struct vhost_iommu_stats),
 	SIZED(0, 0, VHOST_IOMMU_GET_INVALIDATIONS,
