@@ -11,6 +11,8 @@
  *				and the memory that these take
  *	host-bench tables	INVALIDATE of 1, 512 and 262144 pages of a table that
  *				is shadowed: all new, unchanged, all gone
+ *	host-bench walked	INVALIDATE of a page of tables that an SMMUv3 walks, in
+ *				batches and alone: what unmapping it takes
  *	host-bench idle		processor time of instances that have nothing to do
  *
  * An edu device has to be bound to vfio-pci, its address in the environment as
@@ -380,6 +382,55 @@ static void bench_tables(void)
 	bench_invalidate(&vm, 262144);
 }
 
+/* Microseconds of an INVALIDATE of a page of an address space, in batches of @nr. */
+static double time_walked(struct vm *vm, unsigned int nr)
+{
+	struct virtio_iommu_req_invalidate req = {
+		.head.type = VIRTIO_IOMMU_T_INVALIDATE,
+		.inv_gran = VIRTIO_IOMMU_INVAL_G_VA,
+		.inv_type = VIRTIO_IOMMU_INV_T_IOTLB,
+		.flags = VIRTIO_IOMMU_INVAL_F_PASID |
+			 VIRTIO_IOMMU_INVAL_F_ARCHID |
+			 VIRTIO_IOMMU_INVAL_F_LEAF,
+		.archid = 1, .domain = DOMAIN, .nr_pages = 1, .granule = 12,
+	};
+	double start = now(), end = start + SECONDS, t;
+	unsigned long done = 0;
+	unsigned int i;
+
+	do {
+		for (i = 0; i < nr; i++) {
+			req.virt_start = IOVA + i * PAGE;
+			put_request(vm, i, &req, offsetof(typeof(req), tail));
+		}
+		run_batch(vm, nr, VIRTIO_IOMMU_S_OK);
+		done += nr;
+		t = now();
+	} while (t < end);
+	return (t - start) * 1e6 / done;
+}
+
+/* The device does nothing, so that the table may be empty. */
+static void bench_walked(void)
+{
+	struct virtio_iommu_req_attach_pst_arm req = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH_TABLE,
+		.domain = DOMAIN, .endpoint = EP, .s1contextptr = ROOT,
+		.format = VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3,
+	};
+	struct edu edu;
+	struct vm vm;
+
+	config_flags = VHOST_IOMMU_CONFIG_PAGE_TABLES;
+	if (edu_create(&edu, &vm, EP))
+		die("setup");
+	if (request(&vm, &req, offsetof(typeof(req), tail)))
+		die("attach");
+	prepare(&vm);
+	printf("walked_batch %.2f\nwalked_alone %.2f\n",
+	       time_walked(&vm, BATCH), time_walked(&vm, 1));
+}
+
 static double cpu_ms(void)
 {
 	struct rusage u;
@@ -424,6 +475,8 @@ int main(int argc, char **argv)
 		bench_live();
 	else if (!strcmp(what, "tables"))
 		bench_tables();
+	else if (!strcmp(what, "walked"))
+		bench_walked();
 	else if (!strcmp(what, "idle"))
 		bench_idle();
 	else
