@@ -12,6 +12,7 @@
 static DEFINE_MUTEX(vhost_iommu_registry);
 static LIST_HEAD(instances);
 static LIST_HEAD(stage2s);
+static unsigned long nr_stage2s;	/* that there ever were; vhost_iommu_registry */
 
 /**
  * vhost_iommu_register() - add an instance that has an owner
@@ -88,6 +89,8 @@ static struct vhost_iommu_s2 *find_s2(struct mm_struct *mm)
  * vhost_iommu_register_s2() - add the stage 2 of a container
  * @s2: stage 2
  *
+ * Gives it a number that no other one ever has.
+ *
  * Return: 0, or -EBUSY if the process has one.
  */
 int vhost_iommu_register_s2(struct vhost_iommu_s2 *s2)
@@ -95,10 +98,12 @@ int vhost_iommu_register_s2(struct vhost_iommu_s2 *s2)
 	int ret = 0;
 
 	mutex_lock(&vhost_iommu_registry);
-	if (find_s2(s2->mm))
+	if (find_s2(s2->mm)) {
 		ret = -EBUSY;
-	else
+	} else {
+		s2->number = ++nr_stage2s;
 		list_add_tail(&s2->list, &stage2s);
+	}
 	mutex_unlock(&vhost_iommu_registry);
 	return ret;
 }
@@ -114,27 +119,52 @@ void vhost_iommu_unregister_s2(struct vhost_iommu_s2 *s2)
 	mutex_unlock(&vhost_iommu_registry);
 }
 
-/**
- * vhost_iommu_hold_s2() - keep a stage 2, and this module, while it is used
- * @s2: a stage 2 whose container may be gone
- *
- * Return: whether it is still there; vhost_iommu_drop_s2() is due then.
- */
-bool vhost_iommu_hold_s2(struct vhost_iommu_s2 *s2)
+static struct vhost_iommu_s2 *find_number(unsigned long number)
 {
-	struct vhost_iommu_s2 *pos;
-	bool found = false;
+	struct vhost_iommu_s2 *s2;
+
+	lockdep_assert_held(&vhost_iommu_registry);
+
+	list_for_each_entry(s2, &stage2s, list)
+		if (s2->number == number)
+			return s2;
+	return NULL;
+}
+
+/**
+ * vhost_iommu_find_s2() - the stage 2 of a container that is there
+ * @number: its number
+ *
+ * Return: stage 2, without a reference.
+ */
+struct vhost_iommu_s2 *vhost_iommu_find_s2(unsigned long number)
+{
+	struct vhost_iommu_s2 *s2;
 
 	mutex_lock(&vhost_iommu_registry);
-	list_for_each_entry(pos, &stage2s, list)
-		if (pos == s2)
-			found = true;
-	if (found) {
+	s2 = find_number(number);
+	mutex_unlock(&vhost_iommu_registry);
+	return s2;
+}
+
+/**
+ * vhost_iommu_hold_s2() - keep a stage 2, and this module, while it is used
+ * @number: its number; its container may be gone
+ *
+ * Return: stage 2 with a reference, for vhost_iommu_drop_s2(); or NULL.
+ */
+struct vhost_iommu_s2 *vhost_iommu_hold_s2(unsigned long number)
+{
+	struct vhost_iommu_s2 *s2;
+
+	mutex_lock(&vhost_iommu_registry);
+	s2 = find_number(number);
+	if (s2) {
 		kref_get(&s2->kref);
 		__module_get(THIS_MODULE);
 	}
 	mutex_unlock(&vhost_iommu_registry);
-	return found;
+	return s2;
 }
 
 /**

@@ -50,6 +50,7 @@ struct vhost_iommu_s2_range {
  * struct vhost_iommu_s2 - stage 2 of a VM: a VFIO container that we serve, or an IOAS
  * @kref: every instance that uses it has one reference, and the container
  * @list: of a container: entry in the registry; vhost_iommu_registry
+ * @number: of a container: what VFIO knows it by, never used again; constant
  * @mm: of the VMM; constant
  * @backend: whose it is; constant
  * @pinned: pages that are pinned; written under the mmap_lock
@@ -66,6 +67,7 @@ struct vhost_iommu_s2_range {
 struct vhost_iommu_s2 {
 	struct kref		kref;
 	struct list_head	list;
+	unsigned long		number;
 	struct mm_struct	*mm;
 	const struct vhost_iommu_backend *backend;
 	unsigned long		pinned;

@@ -53,12 +53,18 @@ static void *s2_open(unsigned long arg)
 		vhost_iommu_s2_put(s2);
 		return ERR_PTR(ret);
 	}
-	return s2;
+	return (void *)s2->number;
+}
+
+/* While VFIO has the container, it is there. */
+static struct vhost_iommu_s2 *to_s2(void *data)
+{
+	return vhost_iommu_find_s2((unsigned long)data);
 }
 
 static void s2_close(void *data)
 {
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2 = to_s2(data);
 
 	vhost_iommu_unregister_s2(s2);
 	vhost_iommu_s2_put(s2);
@@ -67,7 +73,7 @@ static void s2_close(void *data)
 static int s2_attach_group(void *data, struct iommu_group *iommu_group,
 			   enum vfio_group_type type)
 {
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2 = to_s2(data);
 	int ret;
 
 	if (type != VFIO_IOMMU)
@@ -80,7 +86,7 @@ static int s2_attach_group(void *data, struct iommu_group *iommu_group,
 
 static void s2_detach_group(void *data, struct iommu_group *iommu_group)
 {
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2 = to_s2(data);
 
 	down_write(&s2->lock);
 	vhost_iommu_group_remove(s2, iommu_group);
@@ -89,7 +95,7 @@ static void s2_detach_group(void *data, struct iommu_group *iommu_group)
 
 static void s2_register_device(void *data, struct vfio_device *vdev)
 {
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2 = to_s2(data);
 	struct vhost_iommu_device *dev;
 	struct iommu_group *iommu_group;
 
@@ -107,7 +113,7 @@ static void s2_register_device(void *data, struct vfio_device *vdev)
 
 static void s2_unregister_device(void *data, struct vfio_device *vdev)
 {
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2 = to_s2(data);
 	struct vhost_iommu_device *dev;
 
 	down_write(&s2->lock);
@@ -352,23 +358,25 @@ static long s2_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
 
 /**
  * vhost_iommu_s2_ioctl() - an ioctl of a container
- * @data: stage 2; NULL for VFIO_CHECK_EXTENSION before VFIO_SET_IOMMU
+ * @data: number of stage 2; 0 for VFIO_CHECK_EXTENSION before VFIO_SET_IOMMU
  * @cmd: the ioctl
  * @arg: its argument
  *
  * VFIO holds no lock, so the last group may leave the container, and VFIO release
- * @data, while one waits for memory.
+ * stage 2, while one waits for memory or before it is looked up here: an address might
+ * be that of another VM's by then.
  *
  * Return: as vfio_iommu_type1 does; -EINVAL if there is no stage 2 any more.
  */
 long vhost_iommu_s2_ioctl(void *data, unsigned int cmd, unsigned long arg)
 {
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2;
 	long ret;
 
-	if (!s2)
+	if (!data)
 		return s2_ioctl(NULL, cmd, arg);
-	if (!vhost_iommu_hold_s2(s2))
+	s2 = vhost_iommu_hold_s2((unsigned long)data);
+	if (!s2)
 		return -EINVAL;
 	ret = s2_ioctl(s2, cmd, arg);
 	vhost_iommu_drop_s2(s2);
@@ -379,7 +387,7 @@ static struct iommu_domain *s2_group_domain(void *data,
 					    struct iommu_group *iommu_group)
 {
 	struct iommu_domain *domain = ERR_PTR(-ENODEV);
-	struct vhost_iommu_s2 *s2 = data;
+	struct vhost_iommu_s2 *s2 = to_s2(data);
 	struct vhost_iommu_group *group;
 
 	down_read(&s2->lock);

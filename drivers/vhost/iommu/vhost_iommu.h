@@ -166,7 +166,8 @@ void vhost_iommu_unclaim(struct vhost_iommu *vi);
 bool vhost_iommu_claimed(struct mm_struct *mm);
 int vhost_iommu_register_s2(struct vhost_iommu_s2 *s2);
 void vhost_iommu_unregister_s2(struct vhost_iommu_s2 *s2);
-bool vhost_iommu_hold_s2(struct vhost_iommu_s2 *s2);
+struct vhost_iommu_s2 *vhost_iommu_find_s2(unsigned long number);
+struct vhost_iommu_s2 *vhost_iommu_hold_s2(unsigned long number);
 void vhost_iommu_drop_s2(struct vhost_iommu_s2 *s2);
 struct vhost_iommu_s2 *vhost_iommu_get_s2(struct mm_struct *mm);
 

@@ -384,7 +384,24 @@ static void stage2_domain(struct kunit *test)
 
 static long check(struct stage2_test *t, unsigned long extension)
 {
-	return vhost_iommu_s2_ioctl(&t->s2, VFIO_CHECK_EXTENSION, extension);
+	return vhost_iommu_s2_ioctl((void *)t->s2.number, VFIO_CHECK_EXTENSION,
+				    extension);
+}
+
+/* What VFIO still knows of a container that is gone is no other one, wherever that is. */
+static void stage2_number(struct kunit *test)
+{
+	struct stage2_test *t = test->priv;
+	unsigned long old = t->s2.number;
+
+	KUNIT_EXPECT_EQ(test, check(t, VFIO_TYPE1v2_IOMMU), 1);
+	vhost_iommu_unregister_s2(&t->s2);
+	KUNIT_EXPECT_EQ(test, check(t, VFIO_TYPE1v2_IOMMU), -EINVAL);
+	KUNIT_ASSERT_EQ(test, vhost_iommu_register_s2(&t->s2), 0);
+	KUNIT_EXPECT_EQ(test, check(t, VFIO_TYPE1v2_IOMMU), 1);
+	KUNIT_EXPECT_EQ(test, vhost_iommu_s2_ioctl((void *)old,
+						   VFIO_CHECK_EXTENSION,
+						   VFIO_TYPE1v2_IOMMU), -EINVAL);
 }
 
 /* KVM is told that DMA is coherent if it is that of all groups. */
@@ -550,7 +567,7 @@ static long get_info(struct stage2_test *t, struct info *info, u32 argsz)
 
 	*info = (struct info) { .head.argsz = argsz };
 	guest_write(t->g, 0, info, sizeof(*info));
-	ret = vhost_iommu_s2_ioctl(&t->s2, VFIO_IOMMU_GET_INFO, t->g->base);
+	ret = vhost_iommu_s2_ioctl((void *)t->s2.number, VFIO_IOMMU_GET_INFO, t->g->base);
 	guest_read(t->g, 0, info, sizeof(*info));
 	return ret;
 }
@@ -600,6 +617,7 @@ static struct kunit_case stage2_test_cases[] = {
 	KUNIT_CASE(stage2_one_fails),
 	KUNIT_CASE(stage2_replayed),
 	KUNIT_CASE(stage2_domain),
+	KUNIT_CASE(stage2_number),
 	KUNIT_CASE(stage2_coherency),
 	KUNIT_CASE(stage2_class_fits),
 	KUNIT_CASE(stage2_granule),
