@@ -428,9 +428,10 @@ static int report(const struct vhost_iommu_dirty_bitmap *arg,
 {
 	u64 gpa = range->node.start + ((u64)page << PAGE_SHIFT);
 	u64 bit = (gpa - arg->start) >> ilog2(arg->page_size);
-	u64 __user *word = u64_to_user_ptr(arg->bitmap) + bit / 64;
+	u64 __user *word = u64_to_user_ptr(arg->bitmap);
 	u64 val;
 
+	word += bit / 64;
 	if (get_user(val, word) || put_user(val | BIT_ULL(bit % 64), word))
 		return -EFAULT;
 	bitmap_clear(range->dirty, page, end - page);
