@@ -217,8 +217,8 @@ struct vhost_iommu_endpoint {
  * VHOST_IOMMU_SET_IOMMUFD; EBUSY for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF
  * for @group_fd or @device_fd; EINVAL for flags together, for @device_fd if it is not
  * the character device of a VFIO device that is bound, for another @pt_id than the rest
- * of the group has, for @dev_id of an endpoint that is none of iommufd, for a region that ends before it
- * starts or has an unknown type; ENOSPC if the regions do not fit into probe_size;
+ * of the group has, for @dev_id of an endpoint that is none of iommufd, for a region that
+ * ends before it starts or has an unknown type; ENOSPC if the regions do not fit into probe_size;
  * ERANGE if the physical IOMMU cannot map the granule of the configuration; E2BIG for
  * too many regions; ENOMEM; or another error of iommufd.
  */
