@@ -274,7 +274,27 @@ static int copy_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa, u64 size,
 	return iommufd_call(fd, IOMMU_IOAS_COPY, &arg, sizeof(arg));
 }
 
-/* It is gone from the IOTLB too. */
+/**
+ * vhost_iommu_iommufd_block() - leave the groups of a hardware domain nothing to reach
+ * @hw: of iommufd; the instance is locked, which is all that can move them
+ *
+ * For what cannot be taken from it.
+ */
+void vhost_iommu_iommufd_block(struct vhost_iommu_hwdom *hw)
+{
+	struct vhost_iommu_group *group;
+
+	lockdep_assert_held(&hw->owner->vi->lock);
+
+	list_for_each_entry(group, &hw->class->groups, list)
+		if (hw->pt && group->attached_pt == hw->pt)
+			hw->class->s2->backend->block(group);
+}
+
+/*
+ * It is gone from the IOTLB too. Only a VMM that has touched what is ours can have
+ * iommufd refuse: the guest's is its loss.
+ */
 static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 {
 	struct iommu_ioas_unmap arg = {
@@ -285,10 +305,8 @@ static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 
 	ret = iommufd_call(to_iommufd(hw->class->s2), IOMMU_IOAS_UNMAP, &arg,
 			   sizeof(arg));
-	/* Only a VMM that has touched what is ours gets here: the guest's is its loss. */
 	if (ret && ret != -ENOENT)
-		pr_warn_once("vhost_iommu: iommufd keeps a guest's mapping: error %d\n",
-			     ret);
+		vhost_iommu_iommufd_block(hw);
 }
 
 /* A copy is unmapped as a whole. */

@@ -9,6 +9,7 @@
 
 struct file;
 struct vhost_iommu;
+struct vhost_iommu_hwdom;
 struct vhost_iommu_s2;
 
 #if IS_ENABLED(CONFIG_IOMMUFD) && IS_ENABLED(CONFIG_VFIO_DEVICE_CDEV)
@@ -23,6 +24,7 @@ int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
 			      void *arg, size_t size);
 void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id);
 u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2);
+void vhost_iommu_iommufd_block(struct vhost_iommu_hwdom *hw);
 bool vhost_iommu_iommufd_owns(struct vhost_iommu_s2 *s2, const struct file *file);
 #else
 static inline int vhost_iommu_set_iommufd(struct vhost_iommu *vi,

@@ -21,7 +21,6 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
-#include "backend.h"
 #include "endpoint.h"
 #include "iommufd.h"
 #include "nest.h"
@@ -258,16 +257,6 @@ void vhost_iommu_nest_free(struct vhost_iommu_hwdom *hw)
 	kfree(hw->batch);
 }
 
-/* Leave the groups that are attached to a hardware domain nothing to reach. */
-static void block_groups(struct vhost_iommu_hwdom *hw)
-{
-	struct vhost_iommu_group *group;
-
-	list_for_each_entry(group, &hw->class->groups, list)
-		if (hw->pt && group->attached_pt == hw->pt)
-			hw->class->s2->backend->block(group);
-}
-
 /**
  * vhost_iommu_nest_clear() - the table of a domain is not there any more
  * @domain: a domain of a PASID table
@@ -279,7 +268,7 @@ void vhost_iommu_nest_clear(struct vhost_iommu_domain *domain)
 	struct vhost_iommu_hwdom *hw;
 
 	list_for_each_entry(hw, &domain->nests, owner_list) {
-		block_groups(hw);
+		vhost_iommu_iommufd_block(hw);
 		if (hw->pt)
 			vhost_iommu_iommufd_destroy(hw->class->s2, hw->pt);
 		hw->pt = 0;
@@ -306,7 +295,7 @@ void vhost_iommu_nest_flush(struct vhost_iommu_hwdom *hw)
 					batch, sizeof(head) +
 					head.entry_num * head.entry_len);
 	if (ret)
-		block_groups(hw);
+		vhost_iommu_iommufd_block(hw);
 	/* The VMM may have written to it. */
 	head.entry_num = 0;
 	batch->head = head;
