@@ -3,6 +3,7 @@
  * Domains with tables in Arm's format, see table_arm.h. An SMMU caches nothing of what
  * is not valid, so the device hears of what has gone only.
  */
+#include <linux/align.h>
 #include <linux/bitfield.h>
 #include <linux/gfp.h>
 #include <linux/idr.h>
@@ -235,12 +236,48 @@ static bool viommu_arm_fits(const struct viommu_domain *vdomain,
 	       !(vdomain->arm->asid >> min(caps->asid_bits, 16U));
 }
 
+/* Map one page to itself, for the writes that signal interrupts. */
+static int viommu_arm_map_doorbell(struct viommu_arm_table *arm, u64 page)
+{
+	size_t mapped;
+
+	if (arm->ops->iova_to_phys(arm->ops, page))
+		return 0;
+	return arm->ops->map_pages(arm->ops, page, page, SZ_4K, 1,
+				   IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO,
+				   GFP_KERNEL, &mapped);
+}
+
+/*
+ * An SMMU translates the writes that signal interrupts as well, and what the host has
+ * for them is where the device says: in regions of the endpoint that nobody else maps.
+ */
+static int viommu_arm_map_doorbells(struct viommu_domain *vdomain,
+				    struct viommu_endpoint *ep)
+{
+	struct iommu_resv_region *region;
+	u64 page, last;
+	int err = 0;
+
+	list_for_each_entry(region, &ep->regions, list) {
+		if (region->type != IOMMU_RESV_MSI)
+			continue;
+		last = region->start + region->length - 1;
+		if (last > vdomain->arm->output_last)
+			return -EINVAL;
+		for (page = ALIGN_DOWN(region->start, SZ_4K); page <= last && !err;
+		     page += SZ_4K)
+			err = viommu_arm_map_doorbell(vdomain->arm, page);
+	}
+	return err;
+}
+
 /**
  * viommu_attach_arm() - move an endpoint into a domain with a table in Arm's format
  * @domain: the domain
  * @dev: the endpoint's device
  *
- * Return: 0; -EINVAL if the two do not go together; another errno, as
+ * Return: 0; -EINVAL if the two do not go together; -ENOMEM; another errno, as
  * viommu_move_endpoint() has it.
  */
 int viommu_attach_arm(struct iommu_domain *domain, struct device *dev)
@@ -254,7 +291,9 @@ int viommu_attach_arm(struct iommu_domain *domain, struct device *dev)
 		return -EINVAL;
 
 	mutex_lock(&ep->viommu->attach_lock);
-	err = viommu_move_endpoint(ep, vdomain);
+	err = viommu_arm_map_doorbells(vdomain, ep);
+	if (!err)
+		err = viommu_move_endpoint(ep, vdomain);
 	mutex_unlock(&ep->viommu->attach_lock);
 	return err;
 }

@@ -138,6 +138,42 @@ static void table_arm_attach(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, log->phys, virt_to_phys(t->vdomain->arm->cd));
 }
 
+/* Writes that signal interrupts go through the table, wherever the device has them. */
+static void table_arm_doorbells(struct kunit *test)
+{
+	struct table_arm_test *t = test->priv;
+	struct iommu_resv_region *msi, *other;
+
+	msi = iommu_alloc_resv_region(0x8000000, 0x3000,
+				      IOMMU_WRITE | IOMMU_MMIO, IOMMU_RESV_MSI,
+				      GFP_KERNEL);
+	other = iommu_alloc_resv_region(0x9000000, 0x1000, 0, IOMMU_RESV_RESERVED,
+					GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, msi);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	list_add(&msi->list, &t->ep->regions);
+	list_add(&other->list, &t->ep->regions);
+
+	KUNIT_EXPECT_FALSE(test, walk(t, 0x8000000) & LPAE_VALID);
+	KUNIT_ASSERT_EQ(test, 0, attach(t));
+	KUNIT_EXPECT_EQ(test, walk(t, 0x8000000) & LPAE_ADDR, 0x8000000);
+	KUNIT_EXPECT_EQ(test, walk(t, 0x8002000) & LPAE_ADDR, 0x8002000);
+	KUNIT_EXPECT_FALSE(test, walk(t, 0x8000000) & LPAE_RDONLY);
+	KUNIT_EXPECT_FALSE(test, walk(t, 0x7fff000) & LPAE_VALID);
+	KUNIT_EXPECT_FALSE(test, walk(t, 0x8003000) & LPAE_VALID);
+	KUNIT_EXPECT_FALSE(test, walk(t, 0x9000000) & LPAE_VALID);
+	/* There already */
+	KUNIT_EXPECT_EQ(test, 0, attach(t));
+
+	/* Where no entry can lead */
+	msi->start = 1ULL << 44;
+	KUNIT_EXPECT_EQ(test, -EINVAL, attach(t));
+	list_del(&msi->list);
+	list_del(&other->list);
+	kfree(msi);
+	kfree(other);
+}
+
 static void table_arm_descriptor(struct kunit *test)
 {
 	struct table_arm_test *t = test->priv;
@@ -348,6 +384,7 @@ static void table_arm_properties(struct kunit *test)
 
 static struct kunit_case table_arm_cases[] = {
 	KUNIT_CASE(table_arm_attach),
+	KUNIT_CASE(table_arm_doorbells),
 	KUNIT_CASE(table_arm_descriptor),
 	KUNIT_CASE(table_arm_map),
 	KUNIT_CASE(table_arm_unmap),

@@ -14,6 +14,9 @@
 #define ASID		1
 #define OTHER_ASID	2
 #define EVENTS		0x300000UL
+/* Registers of the edu device */
+#define EDU_IRQ_RAISE	0x60
+#define EDU_IRQ_ACK	0x64
 
 FIXTURE(nested)
 {
@@ -356,6 +359,61 @@ TEST_F(nested, faults)
 	EXPECT_STATUS(OK, forget(vm, DOMAIN, ASID, DST_IOVA, 1, 0));
 	EXPECT_FALSE(writes(DST_IOVA, self->dst));
 	EXPECT_TRUE(told(vm, DST_IOVA));
+}
+
+/* An eventfd that the device's interrupt triggers, or -1. */
+static int open_interrupt(struct edu *edu)
+{
+	struct {
+		struct vfio_irq_set	head;
+		__s32			fd;
+	} arg = {
+		.head = {
+			.argsz = sizeof(arg), .count = 1,
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD |
+				 VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_MSI_IRQ_INDEX,
+		},
+		.fd = eventfd(0, EFD_NONBLOCK),
+	};
+
+	return ioctl(edu->device, VFIO_DEVICE_SET_IRQS, &arg) ? -1 : arg.fd;
+}
+
+/* Does an interrupt of the device arrive? */
+static bool interrupts(struct edu *edu, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	__u64 nr;
+	bool ret;
+
+	*(volatile __u32 *)(edu->bar + EDU_IRQ_RAISE) = 1;
+	ret = poll(&p, 1, 1000) == 1 && read(fd, &nr, sizeof(nr)) == sizeof(nr);
+	*(volatile __u32 *)(edu->bar + EDU_IRQ_ACK) = 1;
+	return ret;
+}
+
+/* A write that signals an interrupt goes through the guest's table like any other. */
+TEST_F(nested, message)
+{
+	const struct virtio_iommu_probe_resv_mem *msi;
+	char reply[PROBE_SIZE + 8];
+	struct vm *vm = &self->vm;
+	__u64 iova;
+	int fd;
+
+	msi = probe(vm, reply, VIRTIO_IOMMU_PROBE_T_RESV_MEM, 0);
+	ASSERT_NE(NULL, msi);
+	ASSERT_EQ(VIRTIO_IOMMU_RESV_MEM_T_MSI, msi->subtype);
+	fd = open_interrupt(&self->edu);
+	ASSERT_LE(0, fd);
+	EXPECT_TRUE(interrupts(&self->edu, fd));
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
+	EXPECT_FALSE(interrupts(&self->edu, fd));
+	for (iova = msi->start; iova < msi->end; iova += 0x1000)
+		lpae_set(&self->memory, self->root, iova, iova, LPAE_PAGE);
+	EXPECT_TRUE(interrupts(&self->edu, fd));
+	close(fd);
 }
 
 /* A table of x86-64 is shadowed by an SMMU's own. */
