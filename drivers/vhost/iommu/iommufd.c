@@ -117,16 +117,6 @@ u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2)
 	return to_iommufd(s2)->uarg.addr;
 }
 
-/**
- * vhost_iommu_iommufd_owns() - could a file be one that iommufd has made?
- * @s2: stage 2, of iommufd
- * @file: the file
- */
-bool vhost_iommu_iommufd_owns(struct vhost_iommu_s2 *s2, const struct file *file)
-{
-	return file->f_op->owner == to_iommufd(s2)->file->f_op->owner;
-}
-
 static int attach_device(struct vhost_iommu_s2 *s2, struct file *device, u32 pt)
 {
 	struct vfio_device_attach_iommufd_pt arg = {

@@ -7,7 +7,6 @@
 #include <linux/types.h>
 #include <uapi/linux/vhost_iommu.h>
 
-struct file;
 struct vhost_iommu;
 struct vhost_iommu_hwdom;
 struct vhost_iommu_s2;
@@ -25,7 +24,6 @@ int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
 void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id);
 u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2);
 void vhost_iommu_iommufd_block(struct vhost_iommu_hwdom *hw);
-bool vhost_iommu_iommufd_owns(struct vhost_iommu_s2 *s2, const struct file *file);
 #else
 static inline int vhost_iommu_set_iommufd(struct vhost_iommu *vi,
 					  const struct vhost_iommu_iommufd *arg)

@@ -11,8 +11,10 @@
 #include <linux/file.h>
 #include <linux/fdtable.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <uapi/linux/iommufd.h>
@@ -26,6 +28,8 @@
 /* How many iommufd keeps, and how much is read at once. */
 #define QUEUE_DEPTH	VHOST_IOMMU_FAULTS_MAX
 #define READ_MAX	512U
+/* What iommufd calls the file. */
+#define QUEUE_NAME	"[iommufd-viommu-event]"
 
 /**
  * struct vhost_iommu_vevents - the events of one vIOMMU object
@@ -68,18 +72,24 @@ static void set_up_wait(struct file *file, wait_queue_head_t *head,
 }
 
 /*
- * The descriptor is in the VMM's table for a moment. Whatever a VMM makes of that, the
- * file is one of iommufd, or, if that is part of the kernel, of another part of it.
+ * The descriptor is in the VMM's table for a moment, in which it can become that of any
+ * file, which might block, or wait for more than one thing. No user can name an
+ * anonymous inode.
  */
-static struct file *take_file(struct vhost_iommu_s2 *s2, int fd)
+static bool is_queue(const struct file *file)
+{
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, QUEUE_NAME);
+}
+
+static struct file *take_file(int fd)
 {
 	struct file *file = fget(fd);
 
 	close_fd(fd);
 	if (!file)
 		return ERR_PTR(-EBADF);
-	if (vhost_iommu_iommufd_owns(s2, file) && file->f_op->read &&
-	    file->f_op->poll)
+	if (is_queue(file))
 		return file;
 	fput(file);
 	return ERR_PTR(-EINVAL);
@@ -101,7 +111,7 @@ static int open_queue(struct vhost_iommu_vevents *events, u32 type)
 	if (ret)
 		return ret;
 	events->id = arg.out_veventq_id;
-	events->file = take_file(nest->s2, arg.out_veventq_fd);
+	events->file = take_file(arg.out_veventq_fd);
 	if (!IS_ERR(events->file))
 		return 0;
 	vhost_iommu_iommufd_destroy(nest->s2, events->id);
@@ -176,9 +186,7 @@ static void read_events(struct vhost_iommu_vevents *events)
 	ssize_t size, done = 0;
 	loff_t pos = 0;
 
-	/* It would not block, but what is not ours to trust might. */
-	if (!(vfs_poll(events->file, NULL) & EPOLLIN))
-		return;
+	/* It does not block. */
 	size = events->file->f_op->read(events->file, page, READ_MAX, &pos);
 	if (size <= 0 || size > READ_MAX ||
 	    copy_from_user(events->data, page, size))

@@ -348,6 +348,13 @@ static void alloc_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, t->objects);
 }
 
+static void flush(struct nest_test *t)
+{
+	mutex_lock(&t->vi.lock);
+	vhost_iommu_nest_flush(&t->hw);
+	mutex_unlock(&t->vi.lock);
+}
+
 static void expect_inv(struct kunit *test, unsigned int i, u64 addr, u64 npages,
 		       u32 flags)
 {
@@ -375,7 +382,7 @@ static void vtd_invalidate(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, t->calls);
 	KUNIT_EXPECT_FALSE(test, list_empty(&t->vi.dirty));
 
-	vhost_iommu_nest_flush(&t->hw);
+	flush(t);
 	KUNIT_EXPECT_EQ(test, 1, t->calls);
 	KUNIT_ASSERT_EQ(test, 6, t->nr);
 	expect_inv(test, 0, 0x5000, 1, IOMMU_VTD_INV_FLAGS_LEAF);
@@ -385,7 +392,7 @@ static void vtd_invalidate(struct kunit *test)
 	expect_inv(test, 4, 0, U64_MAX, IOMMU_VTD_INV_FLAGS_LEAF);
 	expect_inv(test, 5, 0, (last - 0xfff) >> 12, 0);
 
-	vhost_iommu_nest_flush(&t->hw);
+	flush(t);
 	KUNIT_EXPECT_EQ(test, 1, t->calls);
 	free_hwdom(test);
 }
@@ -401,7 +408,7 @@ static void full_batch(struct kunit *test)
 		invalidate(t, i * SZ_4K, (i + 1) * SZ_4K - 1, false);
 	KUNIT_EXPECT_EQ(test, 1, t->calls);
 	KUNIT_EXPECT_EQ(test, VHOST_IOMMU_NEST_BATCH, t->nr);
-	vhost_iommu_nest_flush(&t->hw);
+	flush(t);
 	KUNIT_EXPECT_EQ(test, 2, t->calls);
 	KUNIT_ASSERT_EQ(test, VHOST_IOMMU_NEST_BATCH + 1, t->nr);
 	for (i = 0; i < t->nr; i++)
@@ -419,11 +426,11 @@ static void invalidation_fails(struct kunit *test)
 	invalidate(t, 0, SZ_4K - 1, true);
 	t->fail_cmd = IOMMU_HWPT_INVALIDATE;
 	t->error = -ENOENT;
-	vhost_iommu_nest_flush(&t->hw);
+	flush(t);
 	KUNIT_EXPECT_EQ(test, 0, t->group.attached_pt);
 	KUNIT_EXPECT_EQ(test, PT, t->other.attached_pt);
 	t->fail_cmd = 0;
-	vhost_iommu_nest_flush(&t->hw);
+	flush(t);
 	KUNIT_EXPECT_EQ(test, 0, t->calls);
 	free_hwdom(test);
 }
@@ -435,12 +442,14 @@ static void table_goes(struct kunit *test)
 
 	make_hwdom(test);
 	invalidate(t, 0, SZ_4K - 1, true);
+	mutex_lock(&t->vi.lock);
 	vhost_iommu_nest_clear(&t->domain);
+	mutex_unlock(&t->vi.lock);
 	KUNIT_EXPECT_EQ(test, 0, t->group.attached_pt);
 	KUNIT_EXPECT_EQ(test, PT, t->other.attached_pt);
 	KUNIT_EXPECT_EQ(test, 0, t->hw.pt);
 	KUNIT_EXPECT_EQ(test, 0, t->objects);
-	vhost_iommu_nest_flush(&t->hw);
+	flush(t);
 	KUNIT_EXPECT_EQ(test, 0, t->calls);
 	free_hwdom(test);
 }
