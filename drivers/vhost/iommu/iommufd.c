@@ -10,11 +10,6 @@
  * from stage 2. A copy holds the pages: a VMM that unmaps memory without telling leaves
  * it to the guest, pinned and accounted as before, and to nobody else.
  *
- * A class is a page table of the VMM's for stage 2 and the groups that the VMM has
- * attached to it. In bypass a group is attached there, so that the VMM can attach further
- * devices of a group before it adds them. The page table is there for as long as the VMM
- * has it, whether a group is in bypass or not, so memory is pinned once and stays so.
- *
  * A group is blocked by detaching its devices: that needs no memory and does not fail. All
  * devices of the group that are attached have to be endpoints for that, or else the
  * rest of them keeps the group where it is. To attach replaces what was attached
@@ -117,7 +112,16 @@ u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2)
 	return to_iommufd(s2)->uarg.addr;
 }
 
-static int attach_device(struct vhost_iommu_s2 *s2, struct file *device, u32 pt)
+/**
+ * vhost_iommu_iommufd_attach() - attach a device in the place of what it is attached to
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @device: its character device
+ * @pt: number of a page table or an IOAS
+ *
+ * Return: as vhost_iommu_uarg_ioctl().
+ */
+int vhost_iommu_iommufd_attach(struct vhost_iommu_s2 *s2, struct file *device,
+			       u32 pt)
 {
 	struct vfio_device_attach_iommufd_pt arg = {
 		.argsz = sizeof(arg), .pt_id = pt,
@@ -128,7 +132,12 @@ static int attach_device(struct vhost_iommu_s2 *s2, struct file *device, u32 pt)
 				      sizeof(arg));
 }
 
-static void detach_device(struct vhost_iommu_s2 *s2, struct file *device)
+/**
+ * vhost_iommu_iommufd_detach() - leave a device nothing to reach
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @device: its character device
+ */
+void vhost_iommu_iommufd_detach(struct vhost_iommu_s2 *s2, struct file *device)
 {
 	struct vfio_device_detach_iommufd_pt arg = { .argsz = sizeof(arg) };
 
@@ -161,7 +170,7 @@ static int attach_group(struct vhost_iommu_group *group, u32 pt)
 	list_for_each_entry(dev, &s2->devices, list) {
 		if (dev->group != group)
 			continue;
-		ret = attach_device(s2, dev->file, pt);
+		ret = vhost_iommu_iommufd_attach(s2, dev->file, pt);
 		if (ret)
 			break;
 	}
@@ -175,7 +184,7 @@ static void iommufd_block(struct vhost_iommu_group *group)
 
 	list_for_each_entry(dev, &s2->devices, list)
 		if (dev->group == group)
-			detach_device(s2, dev->file);
+			vhost_iommu_iommufd_detach(s2, dev->file);
 	group->attached_pt = 0;
 }
 
@@ -339,9 +348,17 @@ static void iommufd_aperture(const struct vhost_iommu_class *class, u64 *start,
 	*last = class->last;
 }
 
-/* Ask for the first and the last address that can be mapped in stage 2. */
-static int query_aperture(struct iommufd_s2 *fd, u64 *first, u64 *last)
+/**
+ * vhost_iommu_iommufd_aperture() - ask which addresses can be mapped in stage 2
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @first: the first one
+ * @last: the last one
+ *
+ * Return: 0, -ENOMEM, or as vhost_iommu_uarg_ioctl().
+ */
+int vhost_iommu_iommufd_aperture(struct vhost_iommu_s2 *s2, u64 *first, u64 *last)
 {
+	struct iommufd_s2 *fd = to_iommufd(s2);
 	struct {
 		struct iommu_ioas_iova_ranges	head;
 		struct iommu_iova_range		r[];
@@ -367,303 +384,10 @@ static int query_aperture(struct iommufd_s2 *fd, u64 *first, u64 *last)
 	return ret;
 }
 
-static bool is_coherent(const struct vhost_iommu_device *dev)
-{
-	return device_iommu_capable(dev->vdev->dev,
-				    IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
-}
-
-/* A new class, for groups that the VMM has attached to page table @pt. */
-static struct vhost_iommu_class *
-create_class(struct iommufd_s2 *fd, const struct vhost_iommu_device *dev, u32 pt)
-{
-	struct vhost_iommu_class *class;
-	int ret;
-
-	class = kzalloc(sizeof(*class), GFP_KERNEL_ACCOUNT);
-	if (!class)
-		return ERR_PTR(-ENOMEM);
-	class->s2 = &fd->s2;
-	class->pt = pt;
-	class->coherent = is_coherent(dev);
-	class->tracks_dirty = device_iommu_capable(dev->vdev->dev,
-						   IOMMU_CAP_DIRTY_TRACKING);
-	INIT_LIST_HEAD(&class->groups);
-	INIT_LIST_HEAD(&class->hwdoms);
-
-	ret = query_aperture(fd, &class->first, &class->last);
-	if (ret) {
-		kfree(class);
-		return ERR_PTR(ret);
-	}
-	list_add_tail(&class->list, &fd->s2.classes);
-	return class;
-}
-
-/* Without its last group, it goes. */
-static void put_class(struct vhost_iommu_class *class)
-{
-	if (!list_empty(&class->groups))
-		return;
-	list_del(&class->list);
-	vhost_iommu_nest_destroy(class->nest);
-	kfree(class);
-}
-
-static struct vhost_iommu_class *
-find_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 pt,
-	   bool nests)
-{
-	struct vhost_iommu_class *class;
-
-	list_for_each_entry(class, &s2->classes, list) {
-		if (class->pt != pt || class->coherent != is_coherent(dev) ||
-		    !class->nest != !nests)
-			continue;
-		if (!nests || vhost_iommu_nest_fits(class->nest, dev))
-			return class;
-	}
-	return NULL;
-}
-
-static struct vhost_iommu_class *
-create_nesting_class(struct vhost_iommu *vi, const struct vhost_iommu_device *dev,
-		     u32 pt)
-{
-	struct vhost_iommu_class *class;
-	struct vhost_iommu_nest *nest;
-
-	nest = vhost_iommu_nest_create(vi, dev, pt);
-	if (IS_ERR(nest))
-		return ERR_CAST(nest);
-	class = create_class(to_iommufd(vi->s2), dev, pt);
-	if (IS_ERR(class))
-		vhost_iommu_nest_destroy(nest);
-	else
-		class->nest = nest;
-	return class;
-}
-
-/* A class whose hardware walks the tables of guests, joined by the device. */
-static struct vhost_iommu_class *
-join_nesting_class(struct vhost_iommu *vi, struct vhost_iommu_device *dev, u32 pt,
-		   u32 id)
-{
-	struct vhost_iommu_class *class = find_class(vi->s2, dev, pt, true);
-	int ret;
-
-	if (!class)
-		class = create_nesting_class(vi, dev, pt);
-	if (IS_ERR(class))
-		return class;
-	ret = vhost_iommu_nest_join(class->nest, dev, id);
-	if (!ret)
-		return class;
-	put_class(class);
-	return ERR_PTR(ret);
-}
-
-/* @id: number of the endpoint */
-static struct vhost_iommu_class *get_class(struct vhost_iommu *vi,
-					   struct vhost_iommu_device *dev, u32 pt,
-					   u32 id)
-{
-	struct vhost_iommu_class *class;
-
-	if (dev->id) {
-		class = join_nesting_class(vi, dev, pt, id);
-		if (!IS_ERR(class) || class == ERR_PTR(-ENOMEM) ||
-		    class == ERR_PTR(-EINTR))
-			return class;
-		/* The hardware cannot, or the VMM did not prepare for it. */
-	}
-	class = find_class(vi->s2, dev, pt, false);
-	return class ?: create_class(to_iommufd(vi->s2), dev, pt);
-}
-
-/* The group of the first device of it, which is attached to stage 2. */
-static struct vhost_iommu_group *create_group(struct vhost_iommu *vi,
-					      struct vhost_iommu_device *dev,
-					      u32 pt, u32 id)
-{
-	struct vhost_iommu_group *group;
-	int ret;
-
-	group = kzalloc(sizeof(*group), GFP_KERNEL_ACCOUNT);
-	if (!group)
-		return ERR_PTR(-ENOMEM);
-	INIT_LIST_HEAD(&group->endpoints);
-	INIT_LIST_HEAD(&group->resv);
-	group->iommu_group = iommu_group_get(dev->vdev->dev);
-
-	ret = group->iommu_group ?
-	      iommu_get_group_resv_regions(group->iommu_group, &group->resv) :
-	      -ENODEV;
-	if (ret)
-		goto err_free;
-	group->class = get_class(vi, dev, pt, id);
-	if (IS_ERR(group->class)) {
-		ret = PTR_ERR(group->class);
-		goto err_free;
-	}
-	ret = attach_device(vi->s2, dev->file, pt);
-	if (ret)
-		goto err_put_class;
-	group->attached_pt = pt;
-	list_add_tail(&group->list, &group->class->groups);
-	return group;
-
-err_put_class:
-	vhost_iommu_nest_leave(group->class->nest, dev);
-	put_class(group->class);
-err_free:
-	iommu_group_put(group->iommu_group);
-	vhost_iommu_group_free(group);
-	return ERR_PTR(ret);
-}
-
-/* After the last device of a group. */
-static void remove_group(struct vhost_iommu_group *group)
-{
-	struct vhost_iommu_class *class = group->class;
-
-	list_del(&group->list);
-	iommu_group_put(group->iommu_group);
-	vhost_iommu_group_free(group);
-	put_class(class);
-}
-
-static bool group_has_device(const struct vhost_iommu_group *group)
-{
-	const struct vhost_iommu_device *dev;
-
-	list_for_each_entry(dev, &group->class->s2->devices, list)
-		if (dev->group == group)
-			return true;
-	return false;
-}
-
-static struct vhost_iommu_group *find_group(struct vhost_iommu_s2 *s2,
-					    struct device *dev)
-{
-	struct iommu_group *iommu_group = iommu_group_get(dev);
-	struct vhost_iommu_group *group;
-
-	group = vhost_iommu_group_find(s2, iommu_group);
-	iommu_group_put(iommu_group);
-	return group;
-}
-
-/* The device whose character device @file is. It stays while the file is open. */
-static struct vfio_device *find_vdev(struct file *file)
-{
-	struct inode *inode = file_inode(file);
-
-	if (!vfio_file_is_valid(file) || vfio_file_is_group(file) ||
-	    !S_ISCHR(inode->i_mode))
-		return NULL;
-	return container_of(inode->i_cdev, struct vfio_device, cdev);
-}
-
-static struct vhost_iommu_device *create_device(struct vhost_iommu_s2 *s2,
-						struct file *file, u32 id)
-{
-	struct vfio_device *vdev = find_vdev(file);
-	struct vhost_iommu_device *dev;
-
-	if (!vdev)
-		return ERR_PTR(-EINVAL);
-	list_for_each_entry(dev, &s2->devices, list)
-		if (dev->vdev == vdev)
-			return ERR_PTR(-EEXIST);
-	dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
-	if (!dev)
-		return ERR_PTR(-ENOMEM);
-	dev->vdev = vdev;
-	dev->file = get_file(file);
-	dev->id = id;
-	return dev;
-}
-
-static void free_device(struct vhost_iommu_device *dev)
-{
-	fput(dev->file);
-	kfree(dev);
-}
-
-/* Attach a further device to where its group is. What the VMM had it attached to goes. */
-static int follow_group(struct vhost_iommu_device *dev,
-			const struct vhost_iommu_group *group, u32 id)
-{
-	struct vhost_iommu_nest *nest = group->class->nest;
-	struct vhost_iommu_s2 *s2 = group->class->s2;
-	int ret;
-
-	ret = nest ? vhost_iommu_nest_join(nest, dev, id) : 0;
-	if (ret)
-		return ret;
-	if (!group->attached_pt) {
-		detach_device(s2, dev->file);
-		return 0;
-	}
-	ret = attach_device(s2, dev->file, group->attached_pt);
-	if (ret)
-		vhost_iommu_nest_leave(nest, dev);
-	return ret;
-}
-
-static int iommufd_bind(struct vhost_iommu_ep *ep,
-			const struct vhost_iommu_endpoint *arg,
-			struct file *file, const char *name)
-{
-	struct vhost_iommu_s2 *s2 = ep->vi->s2;
-	struct vhost_iommu_device *dev;
-	struct vhost_iommu_group *group;
-	int ret = 0;
-
-	dev = create_device(s2, file, arg->dev_id);
-	if (IS_ERR(dev))
-		return PTR_ERR(dev);
-	group = find_group(s2, dev->vdev->dev);
-	if (group && group->class->pt != arg->pt_id)
-		ret = -EINVAL;
-	else if (group)
-		ret = follow_group(dev, group, ep->id);
-	else
-		group = create_group(ep->vi, dev, arg->pt_id, ep->id);
-	if (IS_ERR(group))
-		ret = PTR_ERR(group);
-	if (ret) {
-		free_device(dev);
-		return ret;
-	}
-
-	dev->group = group;
-	dev->endpoint = ep;
-	list_add_tail(&dev->list, &s2->devices);
-	ep->group = group;
-	ep->device = dev;
-	return 0;
-}
-
-static void iommufd_unbind(struct vhost_iommu_ep *ep)
-{
-	struct vhost_iommu_device *dev = ep->device;
-	struct vhost_iommu_group *group = dev->group;
-
-	vhost_iommu_ep_forget_device(dev);
-	detach_device(group->class->s2, dev->file);
-	vhost_iommu_nest_leave(group->class->nest, dev);
-	list_del(&dev->list);
-	free_device(dev);
-	if (!group_has_device(group))
-		remove_group(group);
-}
-
 static const struct vhost_iommu_backend iommufd_backend = {
 	.release	= iommufd_release,
-	.bind		= iommufd_bind,
-	.unbind		= iommufd_unbind,
+	.bind		= vhost_iommu_iommufd_bind,
+	.unbind		= vhost_iommu_iommufd_unbind,
 	.aperture	= iommufd_aperture,
 	.attach		= iommufd_attach,
 	.block		= iommufd_block,
@@ -721,7 +445,7 @@ static struct iommufd_s2 *create_s2(struct file *file, u32 ioas)
 	ret = vhost_iommu_uarg_init(&fd->uarg);
 	if (ret)
 		goto err_free;
-	ret = query_aperture(fd, &first, &last);
+	ret = vhost_iommu_iommufd_aperture(&fd->s2, &first, &last);
 	if (ret)
 		goto err_uarg_end;
 	fd->s2.mm = current->mm;
