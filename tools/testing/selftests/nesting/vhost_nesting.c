@@ -5,6 +5,7 @@
  * Documentation/virtio/page-tables.rst. The edu device EDU tells by DMA what comes of it.
  */
 #include "../vhost_iommu/tables.h"
+#include "../vhost_iommu/state.h"
 #include "smmuv3.h"
 
 #define TABLES		0x200000UL
@@ -99,7 +100,7 @@ static unsigned int forget_cd(struct vm *vm, __u32 domain, __u16 asid)
 #define bypasses()							\
 	edu_writes(&self->edu, SRC_GPA, self->src, DST_GPA, self->dst)
 
-/* Find a property of the endpoint; @nr becomes how many there are of the type. */
+/* Find a property of the endpoint, of a format or a subtype. */
 static const void *probe(struct vm *vm, char *reply, __u16 type, __u16 format)
 {
 	struct virtio_iommu_req_probe req = {
@@ -115,7 +116,7 @@ static const void *probe(struct vm *vm, char *reply, __u16 type, __u16 format)
 		p = (const void *)(reply + i);
 		if (!p->type)
 			break;
-		if (p->type == type && (!format || *(__u16 *)(p + 1) == format))
+		if (p->type == type && *(__u16 *)(p + 1) == format)
 			return p;
 		i += sizeof(*p) + p->length;
 	}
@@ -361,6 +362,35 @@ TEST_F(nested, faults)
 	EXPECT_TRUE(told(vm, DST_IOVA));
 }
 
+/* Saved and put back, the hardware walks the same table again. */
+TEST_F(nested, state)
+{
+	struct vhost_iommu_record r[MAX_RECORDS];
+	struct vm *vm = &self->vm;
+	int nr;
+
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
+	ASSERT_EQ(0, vm_run(vm, 0));
+	nr = get_state(vm, r, MAX_RECORDS, 4);
+	ASSERT_EQ(3, nr);
+	EXPECT_EQ(VHOST_IOMMU_RECORD_ENDPOINT, r[1].type);
+	EXPECT_EQ(VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3, r[1].endpoint.format);
+	EXPECT_EQ(self->cd, r[1].endpoint.table);
+	EXPECT_EQ(0, r[1].endpoint.entry);
+
+	ASSERT_EQ(0, ioctl(vm->fd, VHOST_IOMMU_RESET));
+	EXPECT_FALSE(writes(DST_IOVA, self->dst));
+	r[1].endpoint.entry = 1;
+	EXPECT_ERRNO(EOPNOTSUPP, set_state(vm, r, nr, nr));
+	r[1].endpoint.entry = 0;
+	r[1].endpoint.table |= 32;
+	EXPECT_ERRNO(EINVAL, set_state(vm, r, nr, nr));
+	r[1].endpoint.table = self->cd;
+	ASSERT_EQ(0, set_state(vm, r, nr, nr));
+	EXPECT_TRUE(writes(DST_IOVA, self->dst));
+	EXPECT_FALSE(bypasses());
+}
+
 /* An eventfd that the device's interrupt triggers, or -1. */
 static int open_interrupt(struct edu *edu)
 {
@@ -402,9 +432,9 @@ TEST_F(nested, message)
 	__u64 iova;
 	int fd;
 
-	msi = probe(vm, reply, VIRTIO_IOMMU_PROBE_T_RESV_MEM, 0);
+	msi = probe(vm, reply, VIRTIO_IOMMU_PROBE_T_RESV_MEM,
+		    VIRTIO_IOMMU_RESV_MEM_T_MSI);
 	ASSERT_NE(NULL, msi);
-	ASSERT_EQ(VIRTIO_IOMMU_RESV_MEM_T_MSI, msi->subtype);
 	fd = open_interrupt(&self->edu);
 	ASSERT_LE(0, fd);
 	EXPECT_TRUE(interrupts(&self->edu, fd));
