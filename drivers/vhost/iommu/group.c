@@ -14,6 +14,7 @@
 #include "backend.h"
 #include "domain.h"
 #include "endpoint.h"
+#include "nest.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
 
@@ -94,11 +95,19 @@ void vhost_iommu_group_find_msi(struct vhost_iommu_group *group)
 	}
 }
 
-static u32 resv_type(const struct iommu_resv_region *r)
+/*
+ * A software window is the host's: the guest can have nothing there. In a table that the
+ * hardware walks it has to have the window itself, for interrupts to get through.
+ */
+static u32 resv_type(const struct vhost_iommu_group *group,
+		     const struct iommu_resv_region *r)
 {
-	/* A software window is the host's: the guest can have nothing there. */
-	return r->type == IOMMU_RESV_MSI ? VIRTIO_IOMMU_RESV_MEM_T_MSI :
-					   VIRTIO_IOMMU_RESV_MEM_T_RESERVED;
+	const struct vhost_iommu_nest *nest = group->class->nest;
+	bool msi = r->type == IOMMU_RESV_MSI ||
+		   (r->type == IOMMU_RESV_SW_MSI && nest && nest->format->arm);
+
+	return msi ? VIRTIO_IOMMU_RESV_MEM_T_MSI :
+		     VIRTIO_IOMMU_RESV_MEM_T_RESERVED;
 }
 
 /**
@@ -116,7 +125,7 @@ int vhost_iommu_group_add_regions(const struct vhost_iommu_group *group, u32 typ
 	int ret;
 
 	list_for_each_entry(r, &group->resv, list) {
-		if (resv_type(r) != type || !r->length ||
+		if (resv_type(group, r) != type || !r->length ||
 		    r->type == IOMMU_RESV_DIRECT_RELAXABLE)
 			continue;
 		ret = vhost_iommu_regions_add(regions, r->start,

@@ -124,6 +124,7 @@ static void class_init(struct vhost_iommu_s2 *s2, struct fake_class *c, u64 resv
 	c->class.coherent = true;
 	INIT_LIST_HEAD(&c->class.groups);
 	INIT_LIST_HEAD(&c->class.hwdoms);
+	c->group.class = &c->class;
 	INIT_LIST_HEAD(&c->group.resv);
 	c->resv.start = resv;
 	c->resv.length = SZ_1M;
@@ -541,7 +542,6 @@ static void stage2_aperture(struct kunit *test)
 	struct stage2_test *t = test->priv;
 	struct iommu_domain_geometry *geo = &t->a.fake.domain.geometry;
 
-	t->a.group.class = &t->a.class;
 	geo->aperture_start = SZ_1M;
 	expect_reserved(test, 0, U64_MAX, 2, 0, U64_MAX);
 	expect_reserved(test, SZ_1M, APERTURE_LAST, 0, 0, 0);
