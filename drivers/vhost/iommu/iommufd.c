@@ -51,12 +51,15 @@
  * @file: the iommufd; constant
  * @ioas: number of the IOAS; constant
  * @uarg: for arguments; the instance's lock
+ * @restoring: memory is brought back to guests' domains, of which a part may not be there
+ *	when that fails; the instance's lock
  */
 struct iommufd_s2 {
 	struct vhost_iommu_s2	s2;
 	struct file		*file;
 	u32			ioas;
 	struct vhost_iommu_uarg	uarg;
+	bool			restoring;
 };
 
 static const struct vhost_iommu_backend iommufd_backend;
@@ -300,11 +303,12 @@ static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 		.size = sizeof(arg), .ioas_id = hw->ioas, .iova = iova,
 		.length = size,
 	};
+	struct iommufd_s2 *fd = to_iommufd(hw->class->s2);
 	int ret;
 
-	ret = iommufd_call(to_iommufd(hw->class->s2), IOMMU_IOAS_UNMAP, &arg,
-			   sizeof(arg));
-	if (ret && ret != -ENOENT)
+	ret = iommufd_call(fd, IOMMU_IOAS_UNMAP, &arg, sizeof(arg));
+	/* A VMM may have put something larger into the place of what we have mapped. */
+	if (ret && !(ret == -ENOENT && fd->restoring))
 		vhost_iommu_iommufd_block(hw);
 }
 
@@ -523,6 +527,7 @@ static void forget_range(struct vhost_iommu_s2 *s2,
 static int insert_range(struct vhost_iommu_s2 *s2,
 			const struct vhost_iommu_memory *arg)
 {
+	struct iommufd_s2 *fd = to_iommufd(s2);
 	struct vhost_iommu_s2_range *range;
 	int ret;
 
@@ -547,7 +552,9 @@ static int insert_range(struct vhost_iommu_s2 *s2,
 
 	interval_tree_insert(&range->node, &s2->ranges);
 	s2->avail--;
+	fd->restoring = true;
 	ret = vhost_iommu_s2_restore(s2, range);
+	fd->restoring = false;
 	if (ret)
 		forget_range(s2, range);
 	return ret;

@@ -11,6 +11,7 @@
 
 #include "domain.h"
 #include "endpoint.h"
+#include "iommufd.h"
 #include "memtable.h"
 #include "nest.h"
 #include "pasid.h"
@@ -353,10 +354,17 @@ static void encode_limits(struct tables_properties *p,
 			     sizeof(p->pasid));
 }
 
-/* NULL, unless the endpoint's hardware walks tables. */
+/*
+ * NULL, unless the endpoint's hardware walks tables. With iommufd, groups come and go
+ * under the instance's lock; those of a container do so without.
+ */
 static const struct vhost_iommu_nest *ep_nest(const struct vhost_iommu_ep *ep)
 {
-	return ep->group ? ep->group->class->nest : NULL;
+	lockdep_assert_held(&ep->vi->lock);
+
+	if (!vhost_iommu_has_iommufd(ep->vi) || !ep->group)
+		return NULL;
+	return ep->group->class->nest;
 }
 
 /**

@@ -27,6 +27,8 @@
  *				together with the instance's lock: the mappings of
  *				the instance's domains. So a writer, who may come
  *				from another instance or from VFIO, sees them still.
+ *				A stage 2 in iommufd is of one instance, whose lock
+ *				is enough to block a group.
  *	vhost_iommu_registry	which instances and stage 2s exist
  *	VFIO's locks of devices in iommufd, and those of iommufd
  *	mmap_lock		taken to pin memory of a container, without s2.lock, and
