@@ -50,6 +50,7 @@ struct run {
  * @iova: where a run of pages begins that the hardware is to be asked for
  * @size: of the run, in bytes
  * @run: room for it
+ * @coarse: some hardware did not tell
  */
 struct query {
 	u64			start;
@@ -58,6 +59,7 @@ struct query {
 	u64			iova;
 	u64			size;
 	struct run		*run;
+	bool			coarse;
 };
 
 /* Pages of a mapping that are consecutive in a range of stage 2. */
@@ -200,6 +202,7 @@ static int read_run(struct query *q)
 	ret = vhost_iommu_iommufd_ioctl(s2, IOMMU_HWPT_GET_DIRTY_BITMAP, q->run,
 					sizeof(*q->run));
 	q->size = 0;
+	q->coarse |= ret;
 	return walk_all(q, q->iova, q->iova + size - 1,
 			ret ? set_piece : take_bits);
 }
@@ -405,14 +408,14 @@ static int check_query(struct vhost_iommu *vi,
 }
 
 /* Bring the bits up to date. */
-static int update(struct vhost_iommu_s2 *s2, struct query *q, bool *coarse)
+static int update(struct vhost_iommu_s2 *s2, struct query *q)
 {
 	struct vhost_iommu_class *class;
 	int ret;
 
 	list_for_each_entry(class, &s2->classes, list) {
 		list_for_each_entry(q->hw, &class->hwdoms, class_list) {
-			*coarse |= !q->hw->tracks;
+			q->coarse |= !q->hw->tracks;
 			ret = query_hwdom(q);
 			if (ret)
 				return ret;
@@ -488,7 +491,6 @@ int vhost_iommu_get_dirty_bitmap(struct vhost_iommu *vi,
 				 struct vhost_iommu_dirty_bitmap *arg)
 {
 	struct query q = { .start = arg->start, .last = arg->last };
-	bool coarse = false;
 	int ret;
 
 	lockdep_assert_held(&vi->lock);
@@ -500,9 +502,9 @@ int vhost_iommu_get_dirty_bitmap(struct vhost_iommu *vi,
 	if (!q.run)
 		return -ENOMEM;
 	vhost_iommu_lock_s2(vi);
-	ret = update(vi->s2, &q, &coarse) ?: report_all(vi->s2, arg);
+	ret = update(vi->s2, &q) ?: report_all(vi->s2, arg);
 	vhost_iommu_unlock_s2(vi);
 	kfree(q.run);
-	arg->coarse = coarse;
+	arg->coarse = q.coarse;
 	return ret;
 }

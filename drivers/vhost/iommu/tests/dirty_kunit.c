@@ -305,7 +305,8 @@ static void unknown(struct kunit *test)
 	add(test, 0x10000, 3 * PAGE_SIZE, HIGH, R | W);
 	add(test, 0x20000, PAGE_SIZE, HIGH + 8 * PAGE_SIZE, R);
 	t->fail_cmd = IOMMU_HWPT_GET_DIRTY_BITMAP;
-	KUNIT_EXPECT_EQ(test, GENMASK(2, 0), look(test, HIGH, NULL));
+	KUNIT_EXPECT_EQ(test, GENMASK(2, 0), look(test, HIGH, &coarse));
+	KUNIT_EXPECT_EQ(test, 1, coarse);
 	t->fail_cmd = 0;
 	KUNIT_EXPECT_EQ(test, 0, look(test, HIGH, &coarse));
 	KUNIT_EXPECT_EQ(test, 0, coarse);
