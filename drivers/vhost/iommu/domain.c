@@ -289,8 +289,11 @@ u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 		return VIRTIO_IOMMU_S_INVAL;
 	if (!ep_knows(ep, kind))
 		return VIRTIO_IOMMU_S_UNSUPP;
+	/* It is there, unless the hardware has refused to bring it back. */
 	if (domain && ep->domain == domain)
-		return VIRTIO_IOMMU_S_OK;
+		return vhost_iommu_status(ep->group ?
+					  vhost_iommu_group_update(ep->group) :
+					  0);
 	if (!group_allows(ep, domain) || (domain && !resv_allows(ep, domain)))
 		return VIRTIO_IOMMU_S_UNSUPP;
 
