@@ -28,14 +28,14 @@ static inline int iommufd_open(struct edu *edu)
 	return 0;
 }
 
-/* Open the character device of @name, which is unbound yet. */
-static inline int iommufd_open_cdev(const char *name)
+/* Open the character device of @name on a bus, which is unbound yet. */
+static inline int iommufd_open_cdev_on(const char *bus, const char *name)
 {
 	char path[PATH_MAX], dev[64] = "";
 	struct dirent *entry;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", name);
+	snprintf(path, sizeof(path), "/sys/bus/%s/devices/%s/vfio-dev", bus, name);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
 		if (!strncmp(entry->d_name, "vfio", 4))
@@ -44,6 +44,11 @@ static inline int iommufd_open_cdev(const char *name)
 	if (dir)
 		closedir(dir);
 	return open(dev, O_RDWR);
+}
+
+static inline int iommufd_open_cdev(const char *name)
+{
+	return iommufd_open_cdev_on("pci", name);
 }
 
 /* A page table for the IOAS, which is that of all devices. */

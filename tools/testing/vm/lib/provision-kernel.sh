@@ -351,6 +351,27 @@ build_testmodules()
 		CONFIG_VIRTIO_IOMMU_KUNIT_TEST=y CONFIG_VHOST_IOMMU_KUNIT_TEST=y
 }
 
+inputs_mock_vfio()
+{
+	"$0" testkernel
+	(cd "$TOP" && digest tools/testing/selftests/mock_vfio)
+	gcc --version | head -n 1
+}
+
+# VFIO devices for the mock devices of iommufd, for testkernel.
+build_mock_vfio()
+{
+	local tmp=$1 kernel
+
+	kernel=$("$0" testkernel)
+	mkdir "$tmp/module"
+	cp "$TOP"/tools/testing/selftests/mock_vfio/*.[ch] "$tmp/module"
+	echo "obj-m := mock_vfio.o" > "$tmp/module/Kbuild"
+	logged "$tmp/log" make -C "$kernel/build" M="$tmp/module" W=1 modules
+	mv "$tmp/module/mock_vfio.ko" "$tmp"
+	rm -rf "$tmp/module"
+}
+
 inputs_covmodules()
 {
 	inputs_testmodules
