@@ -29,6 +29,12 @@ static bool is_coherent(const struct vhost_iommu_device *dev)
 				    IOMMU_CAP_ENFORCE_CACHE_COHERENCY);
 }
 
+/* An IOMMU that does not need not take a page table that does. */
+static bool tracks_dirty(const struct vhost_iommu_device *dev)
+{
+	return device_iommu_capable(dev->vdev->dev, IOMMU_CAP_DIRTY_TRACKING);
+}
+
 /* A new class, for groups that the VMM has attached to page table @pt. */
 static struct vhost_iommu_class *
 create_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 pt)
@@ -42,8 +48,7 @@ create_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u3
 	class->s2 = s2;
 	class->pt = pt;
 	class->coherent = is_coherent(dev);
-	class->tracks_dirty = device_iommu_capable(dev->vdev->dev,
-						   IOMMU_CAP_DIRTY_TRACKING);
+	class->tracks_dirty = tracks_dirty(dev);
 	INIT_LIST_HEAD(&class->groups);
 	INIT_LIST_HEAD(&class->hwdoms);
 
@@ -74,6 +79,7 @@ find_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 
 
 	list_for_each_entry(class, &s2->classes, list) {
 		if (class->pt != pt || class->coherent != is_coherent(dev) ||
+		    class->tracks_dirty != tracks_dirty(dev) ||
 		    !class->nest != !nests)
 			continue;
 		if (!nests || vhost_iommu_nest_fits(class->nest, dev))
