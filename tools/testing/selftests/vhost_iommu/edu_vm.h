@@ -68,6 +68,8 @@ static inline int edu_share(const struct edu *first, struct vm *vm)
 {
 	struct edu edu = *first;
 
+	if (!in_iommufd())
+		return 0;
 	return edu_set_iommufd(&edu, vm) ||
 	       add_memory(vm->fd, 0, RAM_SIZE, VFIO_DMA_MAP_FLAG_READ |
 			  VFIO_DMA_MAP_FLAG_WRITE);

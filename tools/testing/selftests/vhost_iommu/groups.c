@@ -51,7 +51,7 @@ TEST_F(two, pinned_once)
 	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
 	EXPECT_STATUS(OK, attach(vm, 2, EP2, 0));
 	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, RAM_SIZE, 0, RW));
-	EXPECT_STATUS(OK, map(vm, 1, 2 * SRC_IOVA, RAM_SIZE, 0, RW));
+	EXPECT_STATUS(OK, map(vm, 1, MORE_IOVA, RAM_SIZE, 0, RW));
 	EXPECT_STATUS(OK, map(vm, 2, SRC_IOVA, RAM_SIZE, 0, RW));
 	EXPECT_EQ(in_iommufd() ? 0 : pages, locked_pages());
 	EXPECT_EQ(pinned, pinned_pages());
@@ -70,11 +70,11 @@ TEST_F(two, two_domains)
 	EXPECT_STATUS(OK, map(vm, 1, SRC_IOVA, 0x2000, SRC_GPA, RW));
 	EXPECT_TRUE(reaches(&self->edu, vm, SRC_IOVA));
 	EXPECT_FALSE(reaches(&self->edu2, vm, SRC_IOVA));
-	EXPECT_STATUS(OK, map(vm, 2, 2 * SRC_IOVA, 0x2000, SRC_GPA, RW));
-	EXPECT_TRUE(reaches(&self->edu2, vm, 2 * SRC_IOVA));
-	EXPECT_FALSE(reaches(&self->edu, vm, 2 * SRC_IOVA));
+	EXPECT_STATUS(OK, map(vm, 2, MORE_IOVA, 0x2000, SRC_GPA, RW));
+	EXPECT_TRUE(reaches(&self->edu2, vm, MORE_IOVA));
+	EXPECT_FALSE(reaches(&self->edu, vm, MORE_IOVA));
 	EXPECT_STATUS(OK, attach(vm, 2, EP, 0));
-	EXPECT_TRUE(reaches(&self->edu, vm, 2 * SRC_IOVA));
+	EXPECT_TRUE(reaches(&self->edu, vm, MORE_IOVA));
 	EXPECT_EQ(1, get_stats(vm).domains);
 }
 
@@ -299,9 +299,9 @@ TEST_F(pair, moved)
 
 	EXPECT_STATUS(OK, attach(vm, 1, EP_B, 0));
 	EXPECT_STATUS(OK, attach(vm, 2, EP_A, 0));
-	EXPECT_STATUS(OK, map(vm, 2, 2 * SRC_IOVA, 0x2000, SRC_GPA, RW));
+	EXPECT_STATUS(OK, map(vm, 2, MORE_IOVA, 0x2000, SRC_GPA, RW));
 	EXPECT_FALSE(one_reaches(SRC_IOVA));
-	EXPECT_FALSE(one_reaches(2 * SRC_IOVA));
+	EXPECT_FALSE(one_reaches(MORE_IOVA));
 	EXPECT_FALSE(one_reaches(SRC_GPA));
 	/* There is no third place to go to. */
 	EXPECT_STATUS(UNSUPP, attach(vm, 3, EP_A, 0));
@@ -309,14 +309,14 @@ TEST_F(pair, moved)
 	EXPECT_EQ(2, get_stats(vm).domains);
 
 	EXPECT_STATUS(OK, attach(vm, 2, EP_B, 0));
-	EXPECT_TRUE(both_reach(2 * SRC_IOVA));
+	EXPECT_TRUE(both_reach(MORE_IOVA));
 	EXPECT_FALSE(one_reaches(SRC_IOVA));
 	EXPECT_EQ(1, get_stats(vm).domains);
 
 	EXPECT_STATUS(OK, attach(vm, 1, EP_B, 0));
-	EXPECT_FALSE(one_reaches(2 * SRC_IOVA));
+	EXPECT_FALSE(one_reaches(MORE_IOVA));
 	EXPECT_STATUS(OK, attach(vm, 2, EP_B, 0));
-	EXPECT_TRUE(both_reach(2 * SRC_IOVA));
+	EXPECT_TRUE(both_reach(MORE_IOVA));
 
 	/* Into bypass and out of it. */
 	EXPECT_STATUS(OK, attach(vm, 3, EP_A, VIRTIO_IOMMU_ATTACH_F_BYPASS));

@@ -172,7 +172,7 @@ TEST_F(iommufd, memory_errors)
 /* A MAP over several mappings of the VMM, over several ranges, and over a hole. */
 TEST_F(iommufd, pieces)
 {
-	const __u64 half = RAM_SIZE / 2, iova = 2 * SRC_IOVA;
+	const __u64 half = RAM_SIZE / 2, iova = MORE_IOVA;
 	struct edu *edu = &self->edu;
 	struct vm *vm = &self->vm;
 
@@ -245,7 +245,7 @@ TEST_F(iommufd, forgotten)
 	ASSERT_EQ(RAM_SIZE, edu_unmap(edu, 0, RAM_SIZE, 0));
 	EXPECT_LE(self->pinned + 2, pinned_pages());
 	EXPECT_TRUE(mapping_works());
-	EXPECT_STATUS(DEVERR, map(vm, 1, 2 * SRC_IOVA, PAGE, SRC_GPA, RW));
+	EXPECT_STATUS(DEVERR, map(vm, 1, MORE_IOVA, PAGE, SRC_GPA, RW));
 	EXPECT_STATUS(OK, unmap(vm, 1, SRC_IOVA, 2 * PAGE));
 	EXPECT_FALSE(mapping_works());
 	EXPECT_EQ(self->pinned, pinned_pages());
@@ -316,7 +316,7 @@ TEST_F(iommufd, page_gone)
 
 	ASSERT_EQ(page, mmap(page, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 			     MAP_FIXED, -1, 0));
-	EXPECT_STATUS(DEVERR, map(&vm, 1, 2 * SRC_IOVA, PAGE, SRC_GPA, RW));
+	EXPECT_STATUS(DEVERR, map(&vm, 1, MORE_IOVA, PAGE, SRC_GPA, RW));
 	EXPECT_STATUS(DEVERR, attach(&vm, 2, EP, 0));
 	EXPECT_EQ(1, get_stats(&vm).mappings);
 	EXPECT_EQ(1, get_stats(&vm).domains);

@@ -467,29 +467,29 @@ TEST_F(edu, hotplug)
 
 #define writes(iova, gpa) \
 	edu_writes(edu, SRC_IOVA, self->src, iova, vm->ram + (gpa))
-	EXPECT_STATUS(OK, map(vm, 1, 2 * SRC_IOVA, 2 * PAGE, edge, RW));
+	EXPECT_STATUS(OK, map(vm, 1, MORE_IOVA, 2 * PAGE, edge, RW));
 	EXPECT_STATUS(FAULT, map(vm, 1, 3 * SRC_IOVA, PAGE, half, RW));
-	EXPECT_TRUE(writes(2 * SRC_IOVA, edge));
-	EXPECT_FALSE(writes(2 * SRC_IOVA + PAGE, half));
+	EXPECT_TRUE(writes(MORE_IOVA, edge));
+	EXPECT_FALSE(writes(MORE_IOVA + PAGE, half));
 
 	ASSERT_EQ(0, s2_map(edu, vm->ram + half, half, half, DMA_RW));
-	EXPECT_TRUE(writes(2 * SRC_IOVA + PAGE, half));
+	EXPECT_TRUE(writes(MORE_IOVA + PAGE, half));
 	EXPECT_STATUS(OK, map(vm, 1, 3 * SRC_IOVA, PAGE, half, RW));
 	EXPECT_STATUS(OK, map(vm, 1, 4 * SRC_IOVA, PAGE, half + PAGE,
 			      VIRTIO_IOMMU_MAP_F_READ));
 	EXPECT_TRUE(writes(3 * SRC_IOVA, half));
 
 	ASSERT_EQ(half, s2_unmap(edu, half, half, 0));
-	EXPECT_TRUE(writes(2 * SRC_IOVA, edge));
-	EXPECT_FALSE(writes(2 * SRC_IOVA + PAGE, half));
+	EXPECT_TRUE(writes(MORE_IOVA, edge));
+	EXPECT_FALSE(writes(MORE_IOVA + PAGE, half));
 	EXPECT_FALSE(writes(3 * SRC_IOVA, half));
 	EXPECT_EQ(4, get_stats(vm).mappings);
 	EXPECT_STATUS(OK, unmap(vm, 1, 3 * SRC_IOVA, PAGE));
 
 	/* It is plugged where other memory of the VMM is behind it. */
 	ASSERT_EQ(0, s2_map(edu, vm->ram + half + 8 * PAGE, half, 8 * PAGE, DMA_RW));
-	EXPECT_FALSE(writes(2 * SRC_IOVA + PAGE, half));
-	EXPECT_TRUE(writes(2 * SRC_IOVA + PAGE, half + 8 * PAGE));
+	EXPECT_FALSE(writes(MORE_IOVA + PAGE, half));
+	EXPECT_TRUE(writes(MORE_IOVA + PAGE, half + 8 * PAGE));
 	EXPECT_FALSE(writes(3 * SRC_IOVA, half + 8 * PAGE));
 	EXPECT_FALSE(writes(4 * SRC_IOVA, half + 9 * PAGE));
 #undef writes

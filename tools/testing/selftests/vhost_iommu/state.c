@@ -312,6 +312,7 @@ TEST_F(edu, restored)
 
 	ASSERT_EQ(0, remove_endpoint(vm, EP));
 	ASSERT_EQ(0, vm_create(&to));
+	ASSERT_EQ(0, edu_share(&self->edu, &to));
 	EXPECT_ERRNO(ENOENT, set_state(&to, records, nr, 16));
 	ASSERT_EQ(0, edu_add_endpoint(&self->edu, &to, EP));
 	EXPECT_TRUE(bypass_works());
@@ -320,6 +321,7 @@ TEST_F(edu, restored)
 	EXPECT_FALSE(bypass_works());
 
 	/* Memory may come later. */
+	self->edu.vm = to.fd;
 	EXPECT_EQ(0, ioctl(to.fd, VHOST_IOMMU_RESET));
 	EXPECT_EQ(RAM_SIZE, s2_unmap(&self->edu, 0, RAM_SIZE, 0));
 	ASSERT_EQ(0, set_state(&to, records, nr, 16));

@@ -166,6 +166,7 @@ FIXTURE_SETUP(edu_state)
 		SKIP(return, "EDU is not set");
 	ASSERT_EQ(0, edu_create(&self->edu, &self->vm, EP));
 	ASSERT_EQ(0, vm_create(&self->to));
+	ASSERT_EQ(0, edu_share(&self->edu, &self->to));
 	make_pasids(&self->vm);
 }
 

@@ -424,22 +424,22 @@ TEST_F(edu_table, bad_leaves)
 	set(vm, L1, 2, RAM_SIZE | P | W);
 	set(vm, L1, 3, VIRTIO_IOMMU_X86_64_ADDR_MASK | P | W);
 	/* The MSI window of the host, in a leaf of 4 KiB and in one of 1 GiB. */
-	set(vm, L3, 3, 0 | P | W | LEAF);
+	set(vm, L3, DOORBELLS >> 30, 0 | P | W | LEAF);
 	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
 	EXPECT_TRUE(writes_at(IOVA(1)));
 	EXPECT_FALSE(writes_at(IOVA(2)));
 	EXPECT_FALSE(writes_at(IOVA(3)));
-	EXPECT_FALSE(writes_at((3ULL << 30) + DST_GPA));
+	EXPECT_FALSE(writes_at((DOORBELLS >> 30 << 30) + DST_GPA));
 	/* Four: the one of 1 GiB is as if it were not present. */
 	EXPECT_EQ(4, get_stats(vm).mappings);
-	set(vm, L3, 3, L2 | P | W);
-	set(vm, L2, 0x1f7, L1 | P | W);
+	set(vm, L3, DOORBELLS >> 30, L2 | P | W);
+	set(vm, L2, (DOORBELLS >> 21) % 512, L1 | P | W);
 	fill(vm, L1, DST_GPA | P | W);
 	set(vm, L1, 0, SRC_GPA | P);
 	EXPECT_STATUS(OK, invalidate_all(vm, 1));
 	/* L1 four times, but for the window. */
 	EXPECT_EQ(4 * 512 - 256, get_stats(vm).mappings);
-	EXPECT_EQ(0xfee00000, look(vm, EP, 0xfee00000).gpa);
+	EXPECT_EQ(DOORBELLS, look(vm, EP, DOORBELLS).gpa);
 	EXPECT_TRUE(writes_at(IOVA(7)));
 }
 

@@ -57,6 +57,14 @@ FIXTURE(edu)
 #define DST_GPA		0x101000UL
 #define SRC_IOVA	0x4000000UL
 #define DST_IOVA	0x4001000UL
+#define MORE_IOVA	0x6000000UL
+
+/* Where devices find doorbells: 1 MiB, on arm64 what the host has in place of them. */
+#ifdef __aarch64__
+#define DOORBELLS	0x8000000UL
+#else
+#define DOORBELLS	0xfee00000UL
+#endif
 
 FIXTURE_SETUP(edu)
 {

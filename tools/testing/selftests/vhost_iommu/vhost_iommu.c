@@ -376,11 +376,11 @@ TEST_F(edu, probe)
 	EXPECT_STATUS(OK, (unsigned char)reply[PROBE_SIZE]);
 	for (; prop->head.type == VIRTIO_IOMMU_PROBE_T_RESV_MEM; prop++)
 		if (prop->subtype == VIRTIO_IOMMU_RESV_MEM_T_MSI &&
-		    prop->start == 0xfee00000 && prop->end == 0xfeefffff)
+		    prop->start == DOORBELLS && prop->end == DOORBELLS + 0xfffff)
 			msi = true;
 	EXPECT_TRUE(msi);
 	EXPECT_STATUS(OK, attach(&self->vm, 1, EP, 0));
-	EXPECT_STATUS(INVAL, map(&self->vm, 1, 0xfee00000, 0x1000, SRC_GPA, RW));
+	EXPECT_STATUS(INVAL, map(&self->vm, 1, DOORBELLS, 0x1000, SRC_GPA, RW));
 }
 
 TEST_F(edu, add_and_remove)
