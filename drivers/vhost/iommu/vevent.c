@@ -157,7 +157,8 @@ void vhost_iommu_vevents_destroy(struct vhost_iommu_vevents *events)
 {
 	if (events->head)
 		remove_wait_queue(events->head, &events->wait);
-	fput(events->file);
+	/* As long as it is open, iommufd destroys neither the queue nor the vIOMMU. */
+	__fput_sync(events->file);
 	vhost_iommu_iommufd_destroy(events->nest->s2, events->id);
 	kfree(events);
 }

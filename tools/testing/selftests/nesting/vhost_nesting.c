@@ -391,6 +391,23 @@ TEST_F(nested, state)
 	EXPECT_FALSE(bypasses());
 }
 
+/* What is left of an endpoint does not keep what is the VMM's. */
+TEST_F(nested, released)
+{
+	struct iommu_destroy arg = {
+		.size = sizeof(arg), .id = self->edu.pt_id,
+	};
+	struct vm *vm = &self->vm;
+
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
+	EXPECT_EQ(-1, ioctl(self->edu.container, IOMMU_DESTROY, &arg));
+	EXPECT_EQ(0, remove_endpoint(vm, EP));
+	EXPECT_EQ(0, ioctl(self->edu.container, IOMMU_DESTROY, &arg));
+	EXPECT_EQ((__s64)RAM_SIZE, s2_unmap(&self->edu, 0, RAM_SIZE, 0));
+	arg.id = self->edu.ioas;
+	EXPECT_EQ(0, ioctl(self->edu.container, IOMMU_DESTROY, &arg));
+}
+
 /* An eventfd that the device's interrupt triggers, or -1. */
 static int open_interrupt(struct edu *edu)
 {
