@@ -21,7 +21,6 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
-#include <linux/vfio.h>
 #include <linux/virtio_iommu.h>
 #include <uapi/linux/iommufd.h>
 

@@ -266,9 +266,8 @@ static bool ep_knows(const struct vhost_iommu_ep *ep,
  *
  * Return: VIRTIO_IOMMU_S_OK; _INVAL if the domain is of another kind; _RANGE for the
  * domain's number; _NOENT for the endpoint; _UNSUPP if it cannot use such a table, its
- * group is in another
- * domain and not on its way to this one, the domain has mappings in its reserved
- * regions, or its hardware cannot; _NOMEM.
+ * group is in another domain and not on its way to this one, the domain has mappings
+ * in its reserved regions, or its hardware cannot; _NOMEM.
  */
 u8 vhost_iommu_domain_attach(struct vhost_iommu *vi, u32 id, u32 endpoint,
 			     const struct vhost_iommu_kind *kind)

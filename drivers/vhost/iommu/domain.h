@@ -85,9 +85,11 @@ struct vhost_iommu_domain {
  * @domain: of a container: maps the mappings of @owner composed with stage 2; constant
  * @ioas: of iommufd: number of the IOAS that does; constant
  * @pt: of iommufd: number of what groups are attached to: @ioas, or a page table of it if
- *	it @tracks; constant. Or of a table of the guest's, 0 if there is none
+ *	it @tracks; constant. Or of a table of the guest's, 0 if there is none; the
+ *	instance's lock and s2.lock for writing
  * @tracks: of iommufd: the hardware keeps track of what is written; constant
- * @batch: invalidations of a page table of the guest's; or else NULL
+ * @batch: invalidations of a table of the guest's; or else NULL, constant; what is in it:
+ *	the instance's lock
  * @users: assigned endpoints of @class in @owner
  * @gather: of a container: ranges to flush from the IOTLB; @lock of the instance and s2.lock
  */

@@ -21,7 +21,6 @@
 #include <linux/slab.h>
 #include <linux/vfio.h>
 
-#include "endpoint.h"
 #include "iommufd.h"
 #include "nest.h"
 #include "stage2.h"
@@ -77,7 +76,7 @@ static int alloc_table(struct vhost_iommu_nest *nest,
 	struct table_alloc arg = {
 		.head.size = sizeof(arg.head),
 		.head.dev_id = dev_id,
-		.head.pt_id = nest->parent,
+		.head.pt_id = nest->viommu ?: nest->pt,
 		.head.data_uptr = vhost_iommu_iommufd_arg(nest->s2) +
 				  offsetof(struct table_alloc, data),
 	};
@@ -137,7 +136,6 @@ vhost_iommu_nest_create(struct vhost_iommu *vi,
 	nest->format = format;
 	nest->iommu = dev->vdev->dev->iommu->iommu_dev;
 	nest->pt = pt;
-	nest->parent = pt;
 	ret = format->init(nest, info.data, dev->id);
 	if (ret)
 		goto err_free;
@@ -267,6 +265,8 @@ void vhost_iommu_nest_clear(struct vhost_iommu_domain *domain)
 {
 	struct vhost_iommu_hwdom *hw;
 
+	lockdep_assert_held(&domain->vi->lock);
+
 	list_for_each_entry(hw, &domain->nests, owner_list) {
 		vhost_iommu_iommufd_block(hw);
 		if (hw->pt)
@@ -285,6 +285,8 @@ void vhost_iommu_nest_flush(struct vhost_iommu_hwdom *hw)
 	struct vhost_iommu_nest_batch *batch = hw->batch;
 	struct iommu_hwpt_invalidate head = batch->head;
 	int ret;
+
+	lockdep_assert_held(&hw->owner->vi->lock);
 
 	if (!head.entry_num)
 		return;

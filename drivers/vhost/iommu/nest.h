@@ -16,8 +16,6 @@ struct iommu_device;
 struct vhost_iommu;
 struct vhost_iommu_class;
 struct vhost_iommu_device;
-struct vhost_iommu_ep;
-struct vhost_iommu_group;
 struct vhost_iommu_nest;
 struct vhost_iommu_s2;
 struct vhost_iommu_vevents;
@@ -105,8 +103,7 @@ struct vhost_iommu_nest_format {
  * @format: what it can walk; constant
  * @iommu: the IOMMU; only compared; constant
  * @pt: number of the page table for stage 2; constant
- * @parent: number of what tables are allocated in: @pt, or @viommu; constant
- * @viommu: number of the vIOMMU object; 0 if there is none
+ * @viommu: number of the vIOMMU object; 0 if there is none; constant
  * @vevents: events of the vIOMMU; NULL if there are none
  * @sizes: sizes that a leaf can have, a bit each; constant
  * @last: last I/O virtual address that a table can map; constant
@@ -120,7 +117,6 @@ struct vhost_iommu_nest {
 	const struct vhost_iommu_nest_format	*format;
 	const struct iommu_device		*iommu;
 	u32					pt;
-	u32					parent;
 	u32					viommu;
 	struct vhost_iommu_vevents		*vevents;
 	u64					sizes;

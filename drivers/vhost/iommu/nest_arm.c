@@ -76,7 +76,6 @@ static int alloc_viommu(struct vhost_iommu_nest *nest, u32 dev_id)
 	ret = vhost_iommu_iommufd_ioctl(nest->s2, IOMMU_VIOMMU_ALLOC, &arg,
 					sizeof(arg));
 	nest->viommu = arg.out_viommu_id;
-	nest->parent = arg.out_viommu_id;
 	return ret;
 }
 

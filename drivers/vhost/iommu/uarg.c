@@ -11,7 +11,7 @@
  * has to see to that.
  *
  * The worker has no table of open files: no ioctl from here may take a file
- * descriptor, or make one.
+ * descriptor, or make one, unless it is issued in one of the VMM's.
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
@@ -54,7 +54,8 @@ void vhost_iommu_uarg_end(struct vhost_iommu_uarg *uarg)
  * vhost_iommu_uarg_ioctl() - issue an ioctl
  * @uarg: the page; nobody else uses it meanwhile
  * @file: a file that is known to take such ioctls
- * @cmd: the ioctl, which has nothing to do with file descriptors
+ * @cmd: the ioctl, which has nothing to do with file descriptors unless the caller is an
+ *	ioctl of the VMM's
  * @arg: its argument, overwritten with what is there afterwards
  * @size: bytes of @arg, at most a page
  *

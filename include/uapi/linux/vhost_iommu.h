@@ -601,10 +601,10 @@ struct vhost_iommu_iommufd {
  *
  * Takes a struct vhost_iommu_iommufd, before the first endpoint that is a VFIO device.
  * The VMM maps guest memory into the IOAS by guest-physical address and tells us with
- * VHOST_IOMMU_ADD_MEMORY. We make further objects in the iommufd, one IOAS for each
- * domain of the guest and a page table for stage 2, which are not the VMM's to touch. The
- * file is kept open. A page of the VMM's address space is used for arguments, until
- * this device is closed.
+ * VHOST_IOMMU_ADD_MEMORY. We make further objects in the iommufd, for each domain of the
+ * guest an IOAS or a page table, which are not the VMM's to touch. The file is kept
+ * open. A page of the VMM's address space is used for arguments, until this device is
+ * closed.
  *
  * Instances that share an iommufd are told of the memory each. While no VFIO device is
  * an endpoint, another IOAS can be named, of which no memory is known at first.
@@ -651,7 +651,8 @@ struct vhost_iommu_memory {
  * VHOST_IOMMU_REMOVE_MEMORY - memory is about to be unmapped from the IOAS
  *
  * Takes a struct vhost_iommu_memory. All ranges in it are taken from the domains of
- * guests, and devices reach them only in bypass afterwards. A VMM that unmaps memory from
+ * guests. Until the VMM unmaps them, devices reach them in bypass afterwards, and by tables
+ * of the guest's that the hardware walks, but not otherwise. A VMM that unmaps memory from
  * the IOAS before that, or without, leaves it to the devices: copies of an IOAS hold the
  * pages.
  *
