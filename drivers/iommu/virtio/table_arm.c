@@ -19,6 +19,8 @@
 #include "table_arm.h"
 
 #define INPUT_BITS	48
+/* What is mapped for doorbells at the most, whatever the device says: Linux' has 1 MiB. */
+#define DOORBELLS_MAX	SZ_16M
 
 /* An ASID is of an address space of all instances together. */
 static DEFINE_IDA(viommu_asids);
@@ -263,7 +265,8 @@ static int viommu_arm_map_doorbells(struct viommu_domain *vdomain,
 		if (region->type != IOMMU_RESV_MSI)
 			continue;
 		last = region->start + region->length - 1;
-		if (last > vdomain->arm->output_last)
+		if (last > vdomain->arm->output_last ||
+		    region->length > DOORBELLS_MAX)
 			return -EINVAL;
 		for (page = ALIGN_DOWN(region->start, SZ_4K); page <= last && !err;
 		     page += SZ_4K)

@@ -168,6 +168,10 @@ static void table_arm_doorbells(struct kunit *test)
 	/* Where no entry can lead */
 	msi->start = 1ULL << 44;
 	KUNIT_EXPECT_EQ(test, -EINVAL, attach(t));
+	/* More than there is memory for tables */
+	msi->start = 0;
+	msi->length = 1ULL << 40;
+	KUNIT_EXPECT_EQ(test, -EINVAL, attach(t));
 	list_del(&msi->list);
 	list_del(&other->list);
 	kfree(msi);
