@@ -37,13 +37,18 @@ guest_column()
 	threads)	guest_smp=2 own=map_1,map_4threads ;;
 	iommufd)	BACKEND=iommufd own=map_1,map_256,read_4k ;;
 	tables)		own=map_1,map_256,read_4k ;;
+	walked)		own=map_1,map_256,read_4k,read_128k,read_queue ;;
+	walked-nopoll)	echo 0 > $poll ;;
+	walked-lazy)	strict=0 own=map_1,read_4k ;;
+	walked-threads)	guest_smp=2 own=map_1,map_4threads ;;
 	emulated*)	own=map_alone,unmap_alone assigned=$nvme
 			guest_extra="-device edu" ;;
 	esac
-	case $1 in *tables)
+	case $1 in *tables|walked*)
 		order=tables
 		GUEST_IOMMU=$GUEST_IOMMU,x-page-tables=on ;;
 	esac
+	case $1 in walked*) BACKEND=iommufd ;; esac
 	GUEST_APPEND="intel_iommu=on iommu.strict=$strict ORDER=$order"
 	GUEST_APPEND="$GUEST_APPEND FIGURES=${GUEST_FIGURES:-$own}"
 	GUEST_APPEND="$GUEST_APPEND SECONDS_EACH=$SECONDS_EACH"

@@ -33,7 +33,7 @@ fault_logged()
 	local flags
 
 	case $IOMMU,$2 in
-	intel,*)
+	intel,*|nesting,*)
 		dmesg | sed "1,/$1/d" | grep -q -i \
 			"DMAR: \[DMA $2 .*device \[${edu#0000:}\] fault addr 0x0*$3 "
 		return ;;
@@ -103,6 +103,10 @@ account()
 			check "host: the guest maps without a request to map" \
 				"$(stat_of map) requests" [ "$(stat_of map)" = 0 ]
 		esac
+		[ "$IOMMU" != nesting ] ||
+			check "host: the IOMMU walks the guest's tables, nothing is shadowed" \
+				"$(stat_of mappings) mappings" \
+				[ "$(stat_of mappings)" = 0 ]
 	else
 		check "host: QEMU handled the guest's requests" \
 			"$all_qemu requests" [ $all_qemu -gt 100 ]

@@ -57,7 +57,7 @@ start()
 	GUEST_IOMMU="$GUEST_IOMMU -device pcie-root-port,id=port1,chassis=1
 		-device pcie-root-port,id=port2,chassis=2"
 	GUEST_MEM=$memory,slots=1,maxmem=$((memory + 1024))M
-	GUEST_APPEND=memhp_default_state=online_movable
+	GUEST_APPEND="$GUEST_APPEND memhp_default_state=online_movable"
 	guest_options=
 	monitor_prepare
 	# shellcheck disable=SC2086
