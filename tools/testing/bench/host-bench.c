@@ -11,8 +11,9 @@
  *				and the memory that these take
  *	host-bench tables	INVALIDATE of 1, 512 and 262144 pages of a table that
  *				is shadowed: all new, unchanged, all gone
- *	host-bench walked	INVALIDATE of a page of tables that an SMMUv3 walks, in
- *				batches and alone: what unmapping it takes
+ *	host-bench walked	INVALIDATE of a page of a table that the IOMMU walks, in
+ *				batches and alone: what unmapping it takes. IOMMUFD has
+ *				to be in the environment
  *	host-bench idle		processor time of instances that have nothing to do
  *
  * An edu device has to be bound to vfio-pci, its address in the environment as
@@ -382,6 +383,37 @@ static void bench_tables(void)
 	bench_invalidate(&vm, 262144);
 }
 
+/* The format that the IOMMU walks, and how its address spaces are named. */
+#ifdef __aarch64__
+#define WALKED_FLAGS	(VIRTIO_IOMMU_INVAL_F_PASID | VIRTIO_IOMMU_INVAL_F_ARCHID)
+#define WALKED_ARCHID	1
+
+static unsigned int attach_walked(struct vm *vm)
+{
+	struct virtio_iommu_req_attach_pst_arm req = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH_TABLE,
+		.domain = DOMAIN, .endpoint = EP, .s1contextptr = ROOT,
+		.format = VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3,
+	};
+
+	return request(vm, &req, offsetof(typeof(req), tail));
+}
+#else
+#define WALKED_FLAGS	0
+#define WALKED_ARCHID	0
+
+static unsigned int attach_walked(struct vm *vm)
+{
+	struct virtio_iommu_req_attach_pgt_x86_64 req = {
+		.head.type = VIRTIO_IOMMU_T_ATTACH_TABLE,
+		.domain = DOMAIN, .endpoint = EP, .pgd = ROOT,
+		.format = VIRTIO_IOMMU_FORMAT_PGTF_X86_64,
+	};
+
+	return request(vm, &req, offsetof(typeof(req), tail));
+}
+#endif
+
 /* Microseconds of an INVALIDATE of a page of an address space, in batches of @nr. */
 static double time_walked(struct vm *vm, unsigned int nr)
 {
@@ -389,10 +421,8 @@ static double time_walked(struct vm *vm, unsigned int nr)
 		.head.type = VIRTIO_IOMMU_T_INVALIDATE,
 		.inv_gran = VIRTIO_IOMMU_INVAL_G_VA,
 		.inv_type = VIRTIO_IOMMU_INV_T_IOTLB,
-		.flags = VIRTIO_IOMMU_INVAL_F_PASID |
-			 VIRTIO_IOMMU_INVAL_F_ARCHID |
-			 VIRTIO_IOMMU_INVAL_F_LEAF,
-		.archid = 1, .domain = DOMAIN, .nr_pages = 1, .granule = 12,
+		.flags = WALKED_FLAGS | VIRTIO_IOMMU_INVAL_F_LEAF,
+		.archid = WALKED_ARCHID, .domain = DOMAIN, .nr_pages = 1, .granule = 12,
 	};
 	double start = now(), end = start + SECONDS, t;
 	unsigned long done = 0;
@@ -413,18 +443,13 @@ static double time_walked(struct vm *vm, unsigned int nr)
 /* The device does nothing, so that the table may be empty. */
 static void bench_walked(void)
 {
-	struct virtio_iommu_req_attach_pst_arm req = {
-		.head.type = VIRTIO_IOMMU_T_ATTACH_TABLE,
-		.domain = DOMAIN, .endpoint = EP, .s1contextptr = ROOT,
-		.format = VIRTIO_IOMMU_FORMAT_PSTF_ARM_SMMU_V3,
-	};
 	struct edu edu;
 	struct vm vm;
 
 	config_flags = VHOST_IOMMU_CONFIG_PAGE_TABLES;
 	if (edu_create(&edu, &vm, EP))
 		die("setup");
-	if (request(&vm, &req, offsetof(typeof(req), tail)))
+	if (attach_walked(&vm))
 		die("attach");
 	prepare(&vm);
 	printf("walked_batch %.2f\nwalked_alone %.2f\n",
