@@ -236,6 +236,34 @@ TEST_F(nested, replaced)
 	EXPECT_TRUE(writes(DST_IOVA, self->dst));
 }
 
+/* Both see what is gone from the address space of their domain. */
+TEST_F(nested, two_endpoints)
+{
+	struct vm *vm = &self->vm;
+	struct edu edu2;
+
+	if (!getenv("EDU2"))
+		SKIP(return, "EDU2 is not set");
+	ASSERT_EQ(0, edu_join(&edu2, &self->edu, "EDU2"));
+	ASSERT_EQ(0, edu_add_endpoint(&edu2, vm, EP + 8));
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP + 8, self->cd));
+	EXPECT_TRUE(writes(DST_IOVA, self->dst));
+	EXPECT_TRUE(edu_writes(&edu2, SRC_IOVA, self->src, DST_IOVA, self->dst));
+
+	lpae_set(&self->memory, self->root, DST_IOVA, OTHER_GPA, LPAE_PAGE);
+	EXPECT_STATUS(OK, forget(vm, DOMAIN, ASID, DST_IOVA, 1,
+				 VIRTIO_IOMMU_INVAL_F_LEAF));
+	EXPECT_TRUE(writes(DST_IOVA, self->other));
+	EXPECT_TRUE(edu_writes(&edu2, SRC_IOVA, self->src, DST_IOVA, self->other));
+
+	EXPECT_STATUS(OK, detach(vm, DOMAIN, EP));
+	EXPECT_TRUE(bypasses());
+	EXPECT_TRUE(edu_writes(&edu2, SRC_IOVA, self->src, DST_IOVA, self->other));
+	edu_close_device(&edu2);
+	close(edu2.group);
+}
+
 TEST_F(nested, attach_statuses)
 {
 	struct virtio_iommu_req_attach_pst_arm req = {

@@ -5,6 +5,7 @@
  * DMA what comes of it. What is shadowed is in ../vhost_iommu/tables.c and pasids.c.
  */
 #include "../vhost_iommu/tables.h"
+#include "../vhost_iommu/inject.h"
 
 /* First-stage entries: a device is a user, and finds them accessed and dirty. */
 #define U	(VIRTIO_IOMMU_X86_64_USER | VIRTIO_IOMMU_X86_64_ACCESSED | \
@@ -168,6 +169,64 @@ TEST_F(nested, beside_emulated)
 	EXPECT_STATUS(OK, invalidate(vm, 1, DST, 1));
 	EXPECT_TRUE(writes(DST, self->other));
 	EXPECT_EQ(OTHER_GPA, look(vm, EP + 1, DST).gpa);
+}
+
+/* Both reach what the table of their domain has, and see at once what it has not. */
+TEST_F(nested, two_endpoints)
+{
+	struct vm *vm = &self->vm;
+	struct edu edu2;
+
+	if (!getenv("EDU2"))
+		SKIP(return, "EDU2 is not set");
+	ASSERT_EQ(0, edu_join(&edu2, &self->edu, "EDU2"));
+	ASSERT_EQ(0, edu_add_endpoint(&edu2, vm, EP + 8));
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP + 8, ROOT));
+	EXPECT_TRUE(only_first(vm, &self->edu));
+	EXPECT_TRUE(only_first(vm, &edu2));
+	EXPECT_EQ(0, get_stats(vm).mappings);
+
+	set(vm, L1, 1, 0);
+	EXPECT_STATUS(OK, invalidate(vm, 1, DST, 1));
+	EXPECT_FALSE(reaches(vm, &self->edu, FIRST));
+	EXPECT_FALSE(reaches(vm, &edu2, FIRST));
+	make_walked(vm);
+	EXPECT_STATUS(OK, detach(vm, 1, EP));
+	EXPECT_TRUE(bypass_works());
+	EXPECT_TRUE(only_first(vm, &edu2));
+	edu_close_device(&edu2);
+	close(edu2.group);
+}
+
+/* Each allocation on the way to a table that is walked fails in turn. */
+TEST_F(nested, each_step_fails)
+{
+	struct vm *vm = &self->vm;
+	int me;
+
+	if (!can_inject())
+		SKIP(return, "the kernel cannot have allocations fail");
+	me = fail_nth_of(getpid());
+	ASSERT_LE(0, me);
+	ASSERT_EQ(0, vm_set_poll(vm, 0));
+	ASSERT_TRUE(worker_becomes('S'));
+	FAIL_EACH(me, attach_table(vm, 1, EP, ROOT), detach(vm, 1, EP),
+		  bypass_works() && !get_stats(vm).domains);
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	FAIL_EACH(me, attach_table(vm, 2, EP, ROOT2),
+		  attach_table(vm, 1, EP, ROOT), only_first(vm, &self->edu));
+	EXPECT_TRUE(only_first(vm, &self->edu));
+
+	EXPECT_STATUS(OK, detach(vm, 1, EP));
+	EXPECT_EQ(0, remove_endpoint(vm, EP));
+	FAIL_EACH(me, edu_add_endpoint(&self->edu, vm, EP),
+		  remove_endpoint(vm, EP), !get_stats(vm).endpoints);
+	ASSERT_EQ(0, edu_add_endpoint(&self->edu, vm, EP));
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
+	EXPECT_TRUE(only_first(vm, &self->edu));
+	EXPECT_EQ(0, get_stats(vm).mappings);
+	close(me);
 }
 
 TEST_HARNESS_MAIN
