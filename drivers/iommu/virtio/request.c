@@ -334,6 +334,22 @@ static bool viommu_stream_idle(struct viommu_stream *stream, u64 serial)
 	return !oldest || oldest->serial > serial;
 }
 
+static void viommu_queue_sync_locked(struct viommu_queue *queue,
+				     struct viommu_stream *stream,
+				     unsigned long *flags)
+{
+	struct viommu_patience patience = {};
+	u64 serial = queue->serial;
+
+	lockdep_assert_held(&queue->lock);
+
+	if (viommu_stream_idle(stream, serial))
+		return;
+	viommu_queue_kick(queue);
+	while (!viommu_stream_idle(stream, serial))
+		viommu_queue_poll(queue, flags, &patience);
+}
+
 /**
  * viommu_queue_sync() - wait for requests
  * @queue: the queue
@@ -345,17 +361,10 @@ static bool viommu_stream_idle(struct viommu_stream *stream, u64 serial)
  */
 void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream)
 {
-	struct viommu_patience patience = {};
 	unsigned long flags;
-	u64 serial;
 
 	spin_lock_irqsave(&queue->lock, flags);
-	serial = queue->serial;
-	if (!viommu_stream_idle(stream, serial)) {
-		viommu_queue_kick(queue);
-		while (!viommu_stream_idle(stream, serial))
-			viommu_queue_poll(queue, &flags, &patience);
-	}
+	viommu_queue_sync_locked(queue, stream, &flags);
 	spin_unlock_irqrestore(&queue->lock, flags);
 }
 
@@ -371,26 +380,12 @@ static void viommu_batch_done(struct viommu_stream *stream,
 
 /**
  * viommu_batch_init() - prepare a batch
- * @batch: which; may be on the stack, since viommu_batch_wait() leaves nothing in
- *	flight
+ * @batch: which; may be on the stack, if viommu_queue_sync() leaves nothing in flight
  */
 void viommu_batch_init(struct viommu_batch *batch)
 {
 	viommu_stream_init(&batch->stream, viommu_batch_done);
 	batch->err = 0;
-}
-
-/**
- * viommu_batch_wait() - wait for all requests of a batch
- * @queue: the queue
- * @batch: the batch
- *
- * Return: 0 or the first error.
- */
-int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch)
-{
-	viommu_queue_sync(queue, &batch->stream);
-	return batch->err;
 }
 
 /**
@@ -421,8 +416,12 @@ int viommu_request_send(struct viommu_queue *queue,
 		req->in_len = message->in_len;
 		err = viommu_request_submit(queue, &batch.stream, req);
 	}
+	if (!err) {
+		viommu_queue_sync_locked(queue, &batch.stream, &flags);
+		err = batch.err;
+	}
 	spin_unlock_irqrestore(&queue->lock, flags);
-	return err ?: viommu_batch_wait(queue, &batch);
+	return err;
 }
 
 /**

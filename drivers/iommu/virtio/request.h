@@ -168,7 +168,6 @@ int viommu_request_submit(struct viommu_queue *queue,
 void viommu_queue_sync(struct viommu_queue *queue, struct viommu_stream *stream);
 
 void viommu_batch_init(struct viommu_batch *batch);
-int viommu_batch_wait(struct viommu_queue *queue, struct viommu_batch *batch);
 int viommu_request_send(struct viommu_queue *queue,
 			struct viommu_request *message);
 

@@ -33,6 +33,13 @@ static int submit(struct fake_device *fake, struct viommu_batch *batch, int nr)
 	return err;
 }
 
+/* Return: the first error. */
+static int wait_for(struct viommu_queue *queue, struct viommu_batch *batch)
+{
+	viommu_queue_sync(queue, &batch->stream);
+	return batch->err;
+}
+
 static size_t nr_free(struct fake_device *fake)
 {
 	return list_count_nodes(&fake->viommu->queue.free);
@@ -50,7 +57,7 @@ static void request_nothing(struct kunit *test)
 	struct viommu_batch batch;
 
 	viommu_batch_init(&batch);
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, wait_for(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 0, fake->notified);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, nr_free(fake));
 }
@@ -64,7 +71,7 @@ static void request_one_notification(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, NR_REQUESTS));
 	KUNIT_EXPECT_EQ(test, 0, fake->notified);
 	KUNIT_EXPECT_EQ(test, 0, nr_free(fake));
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, wait_for(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
 	KUNIT_EXPECT_FALSE(test, fake->disturbed);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, fake->nr);
@@ -80,7 +87,7 @@ static void request_full(struct kunit *test)
 
 	viommu_batch_init(&batch);
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 7));
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, wait_for(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 7, fake->nr);
 	KUNIT_EXPECT_EQ(test, NR_REQUESTS, nr_free(fake));
 	for (i = 0; i < 7; i++)
@@ -116,10 +123,10 @@ static void request_two_streams(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &first, 1));
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &second, 1));
 	KUNIT_EXPECT_EQ(test, -ENOENT,
-			viommu_batch_wait(&fake->viommu->queue, &second));
+			wait_for(&fake->viommu->queue, &second));
 	KUNIT_EXPECT_EQ(test, -ENOENT, first.err);
 	KUNIT_EXPECT_EQ(test, -ENOENT,
-			viommu_batch_wait(&fake->viommu->queue, &first));
+			wait_for(&fake->viommu->queue, &first));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
 }
 
@@ -149,8 +156,7 @@ static void request_status(struct kunit *test)
 		viommu_batch_init(&batch);
 		KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 1));
 		KUNIT_EXPECT_EQ_MSG(test, errors[i],
-				    viommu_batch_wait(&fake->viommu->queue,
-						      &batch),
+				    wait_for(&fake->viommu->queue, &batch),
 				    "status %d", i);
 	}
 }
@@ -163,11 +169,11 @@ static void request_no_status(struct kunit *test)
 	/* What was left by the request before is no status of this one. */
 	viommu_batch_init(&batch);
 	submit(fake, &batch, NR_REQUESTS);
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, wait_for(&fake->viommu->queue, &batch));
 	fake->no_status = true;
 	submit(fake, &batch, 1);
 	KUNIT_EXPECT_EQ(test, -EIO,
-			viommu_batch_wait(&fake->viommu->queue, &batch));
+			wait_for(&fake->viommu->queue, &batch));
 }
 
 static void request_short_used(struct kunit *test)
@@ -179,7 +185,7 @@ static void request_short_used(struct kunit *test)
 	viommu_batch_init(&batch);
 	submit(fake, &batch, 1);
 	KUNIT_EXPECT_EQ(test, -EIO,
-			viommu_batch_wait(&fake->viommu->queue, &batch));
+			wait_for(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 0, fake->viommu->queue.dead);
 }
 
@@ -194,7 +200,7 @@ static void expect_dead(struct kunit *test, int err)
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 1));
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &other, 1));
 	KUNIT_EXPECT_EQ(test, err,
-			viommu_batch_wait(&fake->viommu->queue, &batch));
+			wait_for(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, err, other.err);
 	KUNIT_EXPECT_EQ(test, err, submit(fake, &batch, 1));
 	KUNIT_EXPECT_EQ(test, 1, fake->notified);
@@ -228,7 +234,7 @@ static void request_timeout_full(struct kunit *test)
 	viommu_batch_init(&batch);
 	KUNIT_EXPECT_EQ(test, -EIO, submit(fake, &batch, NR_REQUESTS + 1));
 	KUNIT_EXPECT_EQ(test, -EIO,
-			viommu_batch_wait(&fake->viommu->queue, &batch));
+			wait_for(&fake->viommu->queue, &batch));
 }
 
 /* The rest of a device that answers one request after another, and not at once */
@@ -281,7 +287,7 @@ static void request_slow(struct kunit *test)
 	fake->viommu->queue.timeout_ns = 500 * NSEC_PER_MSEC;
 	viommu_batch_init(&batch);
 	KUNIT_EXPECT_EQ(test, 0, submit(fake, &batch, 6));
-	KUNIT_EXPECT_EQ(test, 0, viommu_batch_wait(&fake->viommu->queue, &batch));
+	KUNIT_EXPECT_EQ(test, 0, wait_for(&fake->viommu->queue, &batch));
 	KUNIT_EXPECT_EQ(test, 6, fake->nr);
 }
 
@@ -330,7 +336,7 @@ static void request_withheld(struct kunit *test)
 	spin_lock_irqsave(&queue->lock, flags);
 	busy_submit(&busy);
 	spin_unlock_irqrestore(&queue->lock, flags);
-	KUNIT_EXPECT_EQ(test, -EIO, viommu_batch_wait(queue, &batch));
+	KUNIT_EXPECT_EQ(test, -EIO, wait_for(queue, &batch));
 	KUNIT_EXPECT_TRUE(test, time_before(jiffies, busy.end));
 }
 
