@@ -211,11 +211,15 @@ TEST_F(nested, each_step_fails)
 	ASSERT_LE(0, me);
 	ASSERT_EQ(0, vm_set_poll(vm, 0));
 	ASSERT_TRUE(worker_becomes('S'));
-	FAIL_EACH(me, attach_table(vm, 1, EP, ROOT), detach(vm, 1, EP),
+	FAIL_EACH(me, attach_table(vm, 1, EP, ROOT),
+		  { EXPECT_TRUE(only_first(vm, &self->edu));
+		    EXPECT_STATUS(OK, detach(vm, 1, EP)); },
 		  bypass_works() && !get_stats(vm).domains);
 	ASSERT_STATUS(OK, attach_table(vm, 1, EP, ROOT));
 	FAIL_EACH(me, attach_table(vm, 2, EP, ROOT2),
-		  attach_table(vm, 1, EP, ROOT), only_first(vm, &self->edu));
+		  { EXPECT_TRUE(only_other(vm, &self->edu));
+		    EXPECT_STATUS(OK, attach_table(vm, 1, EP, ROOT)); },
+		  only_first(vm, &self->edu));
 	EXPECT_TRUE(only_first(vm, &self->edu));
 
 	EXPECT_STATUS(OK, detach(vm, 1, EP));
