@@ -43,9 +43,10 @@ prepare()
 		groups="$groups $(pci_group "$device")"
 	done
 	groups=$(echo "$groups" | tr ' ' '\n' | sort -u | tr '\n' ' ')
-	assigned=$(echo $nvme $edus $pair | wc -w)
+	assigned=$(echo "$nvme" "$edus" "$pair" | wc -w)
+	# shellcheck disable=SC2153
 	check "host: $PAIR of the groups have two devices" "$groups" \
-		[ "$(echo $groups | wc -w)" = $((assigned - PAIR)) ]
+		[ "$(echo "$groups" | wc -w)" = $((assigned - PAIR)) ]
 }
 
 # Two edu devices are at the root, two behind ports, two in one slot.

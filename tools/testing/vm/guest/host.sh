@@ -187,6 +187,7 @@ guest_follow()
 	read -r now _ < /proc/uptime
 	end=$((${now%.*} + $1))
 	while read -r now _ < /proc/uptime && [ "${now%.*}" -lt $end ]; do
+		# shellcheck disable=SC3045
 		if ! read -t 1 -r number line <&8; then
 			guest_alive || return 1
 			continue
