@@ -5,9 +5,11 @@
 # a group of the host; two are behind ports and are taken out. In the middle, memory
 # comes and goes. Then the guest resets itself, and looks once more.
 #
-# Settings: PAIR (1 if there are two that share a group, otherwise 0).
+# Settings: EDUS (edu devices with groups of their own), PAIR (1 if there are two that
+# share one, otherwise 0).
 
 disk=/dev/nvme0n1
+all=$((EDUS + 2 * PAIR)) groups=$((EDUS + PAIR))
 
 block()
 {
@@ -48,19 +50,18 @@ by_group()
 		    END { for (group in all) print all[group] }'
 }
 
+# domains_test GROUPS: so many of them
 domains_test()
 {
-	local device line groups nr
-
-	nr=$(($(edus | wc -l) - PAIR))
+	local device line groups
 
 	for device in $(edus); do
 		echo vfio-pci > "/sys/bus/pci/devices/$device/driver_override"
 		echo "$device" > /sys/bus/pci/drivers_probe
 	done
 	groups=$(by_group)
-	check "guest: its edu devices are in $nr groups" "$groups" \
-		[ "$(echo "$groups" | wc -l)" = "$nr" ]
+	check "guest: its edu devices are in $1 groups" "$groups" \
+		[ "$(echo "$groups" | wc -l)" = "$1" ]
 	# shellcheck disable=SC2086
 	edu-domains $groups > /run/edu.lines ||
 		fail "guest: edu-domains runs" "see the console"
@@ -108,20 +109,17 @@ memory_test()
 
 first_time()
 {
-	local nr
-
 	{ echo "$NONCE"; cat /dev/zero; } | head -c 4096 > /tmp/block
 	dd if=/tmp/block of=$disk bs=4k oflag=direct conv=fsync,notrunc
-	domains_test
+	domains_test $groups
 	say step assigned
 	memory_test
-	nr=$(edus | wc -l)
 	say step unplug
 	check "guest: a device behind a port is taken out" "it stays" \
-		eventually edus_left $((nr - 1))
+		eventually edus_left $((all - 1))
 	say step unbind
 	check "guest: one that the host wants back, too" "it stays" \
-		eventually edus_left $((nr - 2))
+		eventually edus_left $((all - 2))
 	say step without
 	read_all &
 	usleep 200000
@@ -132,7 +130,7 @@ first_time()
 note "guest is up"
 check "guest: there is a disk" "no $disk" eventually [ -e $disk ]
 [ "$(block | head -c 16)" = "$NONCE" ] || first_time
-domains_test
+domains_test $((groups - 2))
 check "guest: after a reset, the disk is read" "see the console" read_all
 report_end
 sleep 100
