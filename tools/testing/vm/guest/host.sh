@@ -90,11 +90,10 @@ guest_start()
 	for name in $guest_traces; do
 		traces="$traces -trace virtio_iommu_$name"
 	done
-	rm -f $GUEST_REPORT
-	mkfifo $GUEST_REPORT
+	: > $GUEST_REPORT
 	: > $GUEST_LINES
 	: > $GUEST_TRACE
-	exec 8<> $GUEST_REPORT
+	exec 8< $GUEST_REPORT
 	# shellcheck disable=SC2086
 	qemu-system-x86_64 -nodefaults -no-user-config -display none \
 		$guest_options \
@@ -179,34 +178,34 @@ said()
 
 # guest_follow SECONDS [LINE]: passes on what the guest reports until its "end",
 # or the line, which has to come in time. Lines of other kinds are kept in
-# $GUEST_LINES. While there are none this sleeps, and forks nothing.
+# $GUEST_LINES.
 guest_follow()
 {
-	local number line now end until=${2-}
+	local number line alive left=$(($1 * 10)) until=${2-}
 
-	read -r now _ < /proc/uptime
-	end=$((${now%.*} + $1))
-	while read -r now _ < /proc/uptime && [ "${now%.*}" -lt $end ]; do
-		# shellcheck disable=SC3045
-		if ! read -t 1 -r number line <&8; then
-			guest_alive || return 1
-			continue
-		fi
-		[ "$number" = "$GUEST_NONCE" ] || continue
-		case $line in
-		end\ *)
-			[ -z "$until" ]
-			return ;;
-		"$until")
-			return 0 ;;
-		ok\ *|not\ ok\ *)
-			reported=$((reported + 1))
-			say "${line%%ok *}ok $guest_prefix${line#*ok }" ;;
-		note\ *|fact\ *|\#*)
-			say "$line" ;;
-		*)
-			echo "$line" >> $GUEST_LINES ;;
-		esac
+	while [ $left -gt 0 ]; do
+		alive=yes
+		guest_alive || alive=
+		while read -r number line <&8; do
+			[ "$number" = "$GUEST_NONCE" ] || continue
+			case $line in
+			end\ *)
+				[ -z "$until" ]
+				return ;;
+			"$until")
+				return 0 ;;
+			ok\ *|not\ ok\ *)
+				reported=$((reported + 1))
+				say "${line%%ok *}ok $guest_prefix${line#*ok }" ;;
+			note\ *|fact\ *|\#*)
+				say "$line" ;;
+			*)
+				echo "$line" >> $GUEST_LINES ;;
+			esac
+		done
+		[ -n "$alive" ] || return 1
+		left=$((left - 1))
+		usleep 100000
 	done
 	return 1
 }
