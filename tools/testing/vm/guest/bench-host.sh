@@ -77,6 +77,7 @@ guest_figures()
 		if guest_follow 120; then
 			note "$1: $(requests_and_kicks)"
 			request_figures "$1"
+			check_walked "$1"
 			guest_kill
 			return
 		fi
@@ -100,15 +101,29 @@ request_figures()
 		/sys/kernel/debug/vhost_iommu/*/stats)"
 }
 
+# A table that is shadowed would be measured in its place.
+check_walked()
+{
+	local mappings
+
+	case $1 in walked*) ;; *) return ;; esac
+	mappings=$(sed -n "s/^mappings //p" /sys/kernel/debug/vhost_iommu/*/stats)
+	[ "$mappings" = 0 ] ||
+		fail "$1: the IOMMU walks the guest's tables" "$mappings mappings"
+}
+
 # host_figures COLUMN NAME...
 host_figures()
 {
-	local column=$1 name
+	local column=$1 name iommufd
 
 	shift
 	fact column "$column"
 	for name; do
-		EDU=$edu host-bench "$name" > /run/figures ||
+		iommufd=
+		[ "$name" != walked ] || iommufd=IOMMUFD=1
+		env ${iommufd:+"$iommufd"} "EDU=$edu" host-bench "$name" \
+			> /run/figures ||
 			fail "host-bench $name" "see the console"
 		while read -r line; do
 			fact "$line"
