@@ -334,6 +334,7 @@ static bool viommu_stream_idle(struct viommu_stream *stream, u64 serial)
 	return !oldest || oldest->serial > serial;
 }
 
+/* viommu_queue_sync() with the lock held, which is dropped while waiting */
 static void viommu_queue_sync_locked(struct viommu_queue *queue,
 				     struct viommu_stream *stream,
 				     unsigned long *flags)

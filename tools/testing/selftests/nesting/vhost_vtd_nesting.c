@@ -203,12 +203,10 @@ TEST_F(nested, two_endpoints)
 TEST_F(nested, each_step_fails)
 {
 	struct vm *vm = &self->vm;
-	int me;
+	int me = open_injection();
 
-	if (!can_inject())
+	if (me < 0)
 		SKIP(return, "the kernel cannot have allocations fail");
-	me = fail_nth_of(getpid());
-	ASSERT_LE(0, me);
 	ASSERT_EQ(0, vm_set_poll(vm, 0));
 	ASSERT_TRUE(worker_becomes('S'));
 	FAIL_EACH(me, attach_table(vm, 1, EP, ROOT),

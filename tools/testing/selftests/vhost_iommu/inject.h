@@ -29,6 +29,12 @@ static inline int fail_nth_of(int tid)
 	return open(path, O_RDWR);
 }
 
+/* For a program of one thread; -1 if the kernel cannot have allocations fail. */
+static inline int open_injection(void)
+{
+	return can_inject() ? fail_nth_of(getpid()) : -1;
+}
+
 static inline void fail_nth(int fd, unsigned int nth)
 {
 	char buf[16];

@@ -467,11 +467,6 @@ TEST_F(mock, dirty_mixed)
 	EXPECT_TRUE(only(1));
 }
 
-static int open_injection(void)
-{
-	return can_inject() ? fail_nth_of(getpid()) : -1;
-}
-
 /* Every step of what the hardware is told fails in turn. */
 TEST_F(mock, each_step_fails)
 {

@@ -96,17 +96,14 @@ account()
 			"$all_kernel requests" [ $all_kernel -gt 100 ]
 		check "host: QEMU handled none of them" "$all_qemu requests" \
 			[ $all_qemu = 0 ]
-		case $GUEST_IOMMU in *page-tables=on*)
+		if [ -n "$TABLES" ]; then
 			check "host: the disk is behind a table of the guest's" \
 				"$(stat_of attach_table) requests" \
 				[ "$(stat_of attach_table)" -gt 0 ]
 			check "host: the guest maps without a request to map" \
 				"$(stat_of map) requests" [ "$(stat_of map)" = 0 ]
-		esac
-		[ "$IOMMU" != nesting ] ||
-			check "host: the IOMMU walks the guest's tables, nothing is shadowed" \
-				"$(stat_of mappings) mappings" \
-				[ "$(stat_of mappings)" = 0 ]
+		fi
+		check_walked
 	else
 		check "host: QEMU handled the guest's requests" \
 			"$all_qemu requests" [ $all_qemu -gt 100 ]

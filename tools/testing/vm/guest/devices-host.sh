@@ -170,6 +170,7 @@ run_guest()
 {
 	step assigned || return
 	check_domains
+	check_walked
 	check_pins "all devices" "$GUEST_MEM"
 	plug_memory || return
 	step unplug || return

@@ -296,7 +296,7 @@ snapshot()
 note "guest is up"
 work
 note "guest has used its devices"
-[ -z "${TABLES-}" ] || tables
+[ -z "$TABLES" ] || tables
 plugged
 saved
 snapshot

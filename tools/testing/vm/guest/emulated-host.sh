@@ -86,11 +86,8 @@ prepare()
 	net 2 on
 	monitor_prepare
 	guest_machine=pc
-	GUEST_APPEND="disk=$(sum_of /run/disk) hotdisk=$(sum_of /run/hotdisk)"
+	GUEST_APPEND="$GUEST_APPEND disk=$(sum_of /run/disk) hotdisk=$(sum_of /run/hotdisk)"
 	GUEST_APPEND="$GUEST_APPEND download=$(sum_of /run/download)"
-	[ -n "${TABLES-}" ] || return 0
-	GUEST_IOMMU=$GUEST_IOMMU,x-page-tables=on
-	GUEST_APPEND="$GUEST_APPEND ORDER=tables"
 }
 
 serve()
@@ -191,7 +188,7 @@ devices()
 		eventually cmp -s /run/download /run/upload
 	check "host: the emulated disk was written" "it is as before" \
 		differ /run/disk /run/disk.before
-	[ -z "${TABLES-}" ] || tables || return
+	[ -z "$TABLES" ] || tables || return
 	plug edu "vfio-pci,host=$edu" || return
 	check "unplug: VFIO group $(pci_group "$edu") opens again" busy \
 		eventually group_free "$(pci_group "$edu")"

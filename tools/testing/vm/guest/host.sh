@@ -4,7 +4,8 @@
 # What the jobs of the host machine use: its devices and the guest it runs.
 #
 # Settings: VHOST (on or off), GUEST_MEM (MiB), GUEST_IOMMU (a device of QEMU or
-# nothing), GUEST_APPEND (for the guest's kernel), NONCE.
+# nothing), GUEST_APPEND (for the guest's kernel), TABLES (not empty: the guest has page
+# tables of its own), IOMMU, BACKEND, NONCE.
 
 # shellcheck disable=SC2034,SC2154
 GUEST_REPORT=/run/guest.report
@@ -109,6 +110,17 @@ guest_start()
 		-device virtserialport,chardev=report,name=report \
 		$guest_extra $traces -D $GUEST_TRACE &
 	guest_pid=$!
+}
+
+# Where the IOMMU can walk the guest's tables, none of them is shadowed.
+check_walked()
+{
+	local mappings
+
+	[ "$IOMMU,$BACKEND,$TABLES" = nesting,iommufd,yes ] || return 0
+	mappings=$(sed -n "s/^mappings //p" /sys/kernel/debug/vhost_iommu/*/stats)
+	check "host: the IOMMU walks the guest's tables, nothing is shadowed" \
+		"$mappings mappings" [ "$mappings" = 0 ]
 }
 
 guest_alive()
