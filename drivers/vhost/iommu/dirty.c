@@ -2,7 +2,7 @@
 /*
  * Which memory devices have written to by way of guests' domains, for a VMM that copies
  * it to another host meanwhile. With iommufd: what devices write in bypass, or by tables
- * of the guest's that the hardware walks, goes through the VMM's own page table, of which
+ * of the guest's that the hardware walks, goes through the VMM's own page tables, of which
  * the VMM can ask iommufd.
  *
  * While the VMM wants to know, each range of stage 2 has a bit for each of its pages. A

@@ -264,7 +264,7 @@ static int check_endpoint(const struct vhost_iommu_endpoint *arg)
 	const u32 known = VHOST_IOMMU_ENDPOINT_VFIO | VHOST_IOMMU_ENDPOINT_NOTIFY |
 			  VHOST_IOMMU_ENDPOINT_IOMMUFD;
 
-	if (arg->flags & ~known || arg->reserved)
+	if (arg->flags & ~known)
 		return -EOPNOTSUPP;
 	if (hweight32(arg->flags) > 1)
 		return -EINVAL;
@@ -273,6 +273,8 @@ static int check_endpoint(const struct vhost_iommu_endpoint *arg)
 	if (!arg->pt_id != !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
 		return -EINVAL;
 	if (arg->dev_id && !(arg->flags & VHOST_IOMMU_ENDPOINT_IOMMUFD))
+		return -EINVAL;
+	if (arg->parent_id && !arg->dev_id)
 		return -EINVAL;
 	if (arg->group_fd != -1 && !(arg->flags & ASSIGNED))
 		return -EINVAL;

@@ -7,8 +7,8 @@
  * devices of a group before it adds them. The page table is there for as long as the VMM
  * has it, whether a group is in bypass or not, so memory is pinned once and stays so.
  *
- * Where the IOMMU can walk tables of guests, on top of that page table, the groups behind
- * it have a class of their own (nest.c).
+ * Where the IOMMU can walk tables of guests, on top of another page table of the VMM's,
+ * the groups behind it have a class of their own (nest.c).
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -35,9 +35,9 @@ static bool tracks_dirty(const struct vhost_iommu_device *dev)
 	return device_iommu_capable(dev->vdev->dev, IOMMU_CAP_DIRTY_TRACKING);
 }
 
-/* A new class, for groups that the VMM has attached to page table @pt. */
 static struct vhost_iommu_class *
-create_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 pt)
+create_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev,
+	     const struct vhost_iommu_endpoint *arg)
 {
 	struct vhost_iommu_class *class;
 	int ret;
@@ -46,7 +46,8 @@ create_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u3
 	if (!class)
 		return ERR_PTR(-ENOMEM);
 	class->s2 = s2;
-	class->pt = pt;
+	class->pt = arg->pt_id;
+	class->parent = arg->parent_id;
 	class->coherent = is_coherent(dev);
 	class->tracks_dirty = tracks_dirty(dev);
 	INIT_LIST_HEAD(&class->groups);
@@ -71,14 +72,21 @@ static void put_class(struct vhost_iommu_class *class)
 	kfree(class);
 }
 
+/* Are the page tables of a class those that the VMM has told? */
+static bool is_told(const struct vhost_iommu_class *class,
+		    const struct vhost_iommu_endpoint *arg)
+{
+	return class->pt == arg->pt_id && class->parent == arg->parent_id;
+}
+
 static struct vhost_iommu_class *
-find_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 pt,
-	   bool nests)
+find_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev,
+	   const struct vhost_iommu_endpoint *arg, bool nests)
 {
 	struct vhost_iommu_class *class;
 
 	list_for_each_entry(class, &s2->classes, list) {
-		if (class->pt != pt || class->coherent != is_coherent(dev) ||
+		if (!is_told(class, arg) || class->coherent != is_coherent(dev) ||
 		    class->tracks_dirty != tracks_dirty(dev) ||
 		    !class->nest != !nests)
 			continue;
@@ -90,15 +98,15 @@ find_class(struct vhost_iommu_s2 *s2, const struct vhost_iommu_device *dev, u32 
 
 static struct vhost_iommu_class *
 create_nesting_class(struct vhost_iommu *vi, const struct vhost_iommu_device *dev,
-		     u32 pt)
+		     const struct vhost_iommu_endpoint *arg)
 {
 	struct vhost_iommu_class *class;
 	struct vhost_iommu_nest *nest;
 
-	nest = vhost_iommu_nest_create(vi, dev, pt);
+	nest = vhost_iommu_nest_create(vi, dev, arg->parent_id);
 	if (IS_ERR(nest))
 		return ERR_CAST(nest);
-	class = create_class(vi->s2, dev, pt);
+	class = create_class(vi->s2, dev, arg);
 	if (IS_ERR(class))
 		vhost_iommu_nest_destroy(nest);
 	else
@@ -108,45 +116,44 @@ create_nesting_class(struct vhost_iommu *vi, const struct vhost_iommu_device *de
 
 /* A class whose hardware walks the tables of guests, joined by the device. */
 static struct vhost_iommu_class *
-join_nesting_class(struct vhost_iommu *vi, struct vhost_iommu_device *dev, u32 pt,
-		   u32 id)
+join_nesting_class(struct vhost_iommu *vi, struct vhost_iommu_device *dev,
+		   const struct vhost_iommu_endpoint *arg)
 {
-	struct vhost_iommu_class *class = find_class(vi->s2, dev, pt, true);
+	struct vhost_iommu_class *class = find_class(vi->s2, dev, arg, true);
 	int ret;
 
 	if (!class)
-		class = create_nesting_class(vi, dev, pt);
+		class = create_nesting_class(vi, dev, arg);
 	if (IS_ERR(class))
 		return class;
-	ret = vhost_iommu_nest_join(class->nest, dev, id);
+	ret = vhost_iommu_nest_join(class->nest, dev, arg->id);
 	if (!ret)
 		return class;
 	put_class(class);
 	return ERR_PTR(ret);
 }
 
-/* @id: number of the endpoint */
-static struct vhost_iommu_class *get_class(struct vhost_iommu *vi,
-					   struct vhost_iommu_device *dev, u32 pt,
-					   u32 id)
+static struct vhost_iommu_class *
+get_class(struct vhost_iommu *vi, struct vhost_iommu_device *dev,
+	  const struct vhost_iommu_endpoint *arg)
 {
 	struct vhost_iommu_class *class;
 
-	if (dev->id) {
-		class = join_nesting_class(vi, dev, pt, id);
+	if (arg->parent_id) {
+		class = join_nesting_class(vi, dev, arg);
 		if (!IS_ERR(class) || class == ERR_PTR(-ENOMEM) ||
 		    class == ERR_PTR(-EINTR))
 			return class;
-		/* The hardware cannot, or the VMM did not prepare for it. */
+		/* The hardware cannot, or not on top of this. */
 	}
-	class = find_class(vi->s2, dev, pt, false);
-	return class ?: create_class(vi->s2, dev, pt);
+	class = find_class(vi->s2, dev, arg, false);
+	return class ?: create_class(vi->s2, dev, arg);
 }
 
 /* The group of the first device of it, which is attached to stage 2. */
-static struct vhost_iommu_group *create_group(struct vhost_iommu *vi,
-					      struct vhost_iommu_device *dev,
-					      u32 pt, u32 id)
+static struct vhost_iommu_group *
+create_group(struct vhost_iommu *vi, struct vhost_iommu_device *dev,
+	     const struct vhost_iommu_endpoint *arg)
 {
 	struct vhost_iommu_group *group;
 	int ret;
@@ -163,15 +170,15 @@ static struct vhost_iommu_group *create_group(struct vhost_iommu *vi,
 	      -ENODEV;
 	if (ret)
 		goto err_free;
-	group->class = get_class(vi, dev, pt, id);
+	group->class = get_class(vi, dev, arg);
 	if (IS_ERR(group->class)) {
 		ret = PTR_ERR(group->class);
 		goto err_free;
 	}
-	ret = vhost_iommu_iommufd_attach(vi->s2, dev->file, pt);
+	ret = vhost_iommu_iommufd_attach(vi->s2, dev->file, arg->pt_id);
 	if (ret)
 		goto err_put_class;
-	group->attached_pt = pt;
+	group->attached_pt = arg->pt_id;
 	list_add_tail(&group->list, &group->class->groups);
 	return group;
 
@@ -298,12 +305,12 @@ int vhost_iommu_iommufd_bind(struct vhost_iommu_ep *ep,
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	group = find_group(s2, dev->vdev->dev);
-	if (group && group->class->pt != arg->pt_id)
+	if (group && !is_told(group->class, arg))
 		ret = -EINVAL;
 	else if (group)
 		ret = follow_group(dev, group, ep->id);
 	else
-		group = create_group(ep->vi, dev, arg->pt_id, ep->id);
+		group = create_group(ep->vi, dev, arg);
 	if (IS_ERR(group))
 		ret = PTR_ERR(group);
 	if (ret) {

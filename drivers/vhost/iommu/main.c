@@ -31,7 +31,7 @@
 
 /* Sizes of the first version of the structures that are arguments. */
 #define CONFIG_SIZE_VER0	offsetofend(struct vhost_iommu_config, reserved)
-#define ENDPOINT_SIZE_VER0	offsetofend(struct vhost_iommu_endpoint, reserved)
+#define ENDPOINT_SIZE_VER0	offsetofend(struct vhost_iommu_endpoint, parent_id)
 #define ENDPOINT_ID_SIZE_VER0	offsetofend(struct vhost_iommu_endpoint_id, id)
 #define TRANSLATE_SIZE_VER0	offsetofend(struct vhost_iommu_translate, reserved)
 #define FAULT_SIZE_VER0		offsetofend(struct vhost_iommu_fault, address)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Domains whose tables the physical IOMMU walks itself: a map of the guest costs the
- * host nothing then, an unmap an invalidation. It takes iommufd, a page table of the
- * VMM's that is a nesting parent, and a device whose number there the VMM has told.
+ * host nothing then, an unmap an invalidation. It takes iommufd, and a page table of the
+ * VMM's that was made for that, the parent.
  *
  * Whatever the tables say, every address in them goes through stage 2. So nothing in
  * them has to be checked, and nothing of them is kept here: such a hardware domain has
@@ -76,7 +76,7 @@ static int alloc_table(struct vhost_iommu_nest *nest,
 	struct table_alloc arg = {
 		.head.size = sizeof(arg.head),
 		.head.dev_id = dev_id,
-		.head.pt_id = nest->viommu ?: nest->pt,
+		.head.pt_id = nest->viommu ?: nest->parent,
 		.head.data_uptr = vhost_iommu_iommufd_arg(nest->s2) +
 				  offsetof(struct table_alloc, data),
 	};
@@ -106,8 +106,8 @@ static int try_table(struct vhost_iommu_nest *nest, u32 dev_id)
 /**
  * vhost_iommu_nest_create() - find out whether tables of guests can be walked
  * @vi: the instance, locked, and its stage 2 for writing
- * @dev: a device that is attached to stage 2
- * @pt: number of the page table that it is attached to
+ * @dev: a device
+ * @parent: number of the parent
  *
  * Context: an ioctl of the VMM's.
  *
@@ -116,7 +116,7 @@ static int try_table(struct vhost_iommu_nest *nest, u32 dev_id)
  */
 struct vhost_iommu_nest *
 vhost_iommu_nest_create(struct vhost_iommu *vi,
-			const struct vhost_iommu_device *dev, u32 pt)
+			const struct vhost_iommu_device *dev, u32 parent)
 {
 	const struct vhost_iommu_nest_format *format;
 	struct vhost_iommu_nest *nest;
@@ -135,7 +135,7 @@ vhost_iommu_nest_create(struct vhost_iommu *vi,
 	nest->s2 = vi->s2;
 	nest->format = format;
 	nest->iommu = dev->vdev->dev->iommu->iommu_dev;
-	nest->pt = pt;
+	nest->parent = parent;
 	ret = format->init(nest, info.data, dev->id);
 	if (ret)
 		goto err_free;

@@ -102,7 +102,7 @@ struct vhost_iommu_nest_format {
  * @s2: its stage 2; constant
  * @format: what it can walk; constant
  * @iommu: the IOMMU; only compared; constant
- * @pt: number of the page table for stage 2; constant
+ * @parent: number of the page table that has stage 2; constant
  * @viommu: number of the vIOMMU object; 0 if there is none; constant
  * @vevents: events of the vIOMMU; NULL if there are none
  * @sizes: sizes that a leaf can have, a bit each; constant
@@ -116,7 +116,7 @@ struct vhost_iommu_nest {
 	struct vhost_iommu_s2			*s2;
 	const struct vhost_iommu_nest_format	*format;
 	const struct iommu_device		*iommu;
-	u32					pt;
+	u32					parent;
 	u32					viommu;
 	struct vhost_iommu_vevents		*vevents;
 	u64					sizes;
@@ -132,7 +132,7 @@ extern const struct vhost_iommu_nest_format vhost_iommu_nest_arm;
 /* nest.c, of iommufd */
 struct vhost_iommu_nest *
 vhost_iommu_nest_create(struct vhost_iommu *vi,
-			const struct vhost_iommu_device *dev, u32 pt);
+			const struct vhost_iommu_device *dev, u32 parent);
 void vhost_iommu_nest_destroy(struct vhost_iommu_nest *nest);
 bool vhost_iommu_nest_fits(const struct vhost_iommu_nest *nest,
 			   const struct vhost_iommu_device *dev);

@@ -69,7 +69,7 @@ static int alloc_viommu(struct vhost_iommu_nest *nest, u32 dev_id)
 		.size = sizeof(arg),
 		.type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3,
 		.dev_id = dev_id,
-		.hwpt_id = nest->pt,
+		.hwpt_id = nest->parent,
 	};
 	int ret;
 

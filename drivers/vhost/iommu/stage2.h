@@ -86,6 +86,8 @@ struct vhost_iommu_s2 {
  * @s2: the stage 2 it belongs to; constant
  * @domain: of a container: stage 2 for these groups; constant
  * @pt: of iommufd: number of the page table that is stage 2 for them; constant
+ * @parent: of iommufd: number of one for tables of guests on top of it, if the VMM
+ *	has told; constant
  * @first: of iommufd: first address that the hardware can translate; constant
  * @last: of iommufd: last one; constant
  * @coherent: its domains enforce cache coherency; constant
@@ -101,6 +103,7 @@ struct vhost_iommu_class {
 		struct iommu_domain	*domain;
 		struct {
 			u32		pt;
+			u32		parent;
 			u64		first;
 			u64		last;
 		};

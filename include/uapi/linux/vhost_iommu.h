@@ -170,7 +170,9 @@ struct vhost_iommu_region {
  * @regions: user pointer to an array of struct vhost_iommu_region, in addition to
  *	those of the host; may be 0 if @nr_regions is
  * @nr_regions: entries of @regions; at most 64
- * @reserved: must be 0
+ * @parent_id: with @dev_id: number of a page table on top of which the IOMMU can walk
+ *	tables of the guest, made with IOMMU_HWPT_ALLOC_NEST_PARENT, that has guest memory
+ *	by guest-physical address; it may be @pt_id. Or 0, then tables are shadowed
  * @pt_id: with _IOMMUFD: number of the page table (or IOAS) that the VMM has attached the
  *	device to; else 0
  * @dev_id: with _IOMMUFD: number of the device, out_devid of VFIO_DEVICE_BIND_IOMMUFD;
@@ -191,7 +193,7 @@ struct vhost_iommu_endpoint {
 	__aligned_u64 device;
 	__aligned_u64 regions;
 	__u32 nr_regions;
-	__u32 reserved;
+	__u32 parent_id;
 	__u32 pt_id;
 	__u32 dev_id;
 };
@@ -210,17 +212,19 @@ struct vhost_iommu_endpoint {
  * device is in bypass. From here to VHOST_IOMMU_REMOVE_ENDPOINT what it is attached
  * to is ours: VFIO_DEVICE_ATTACH_IOMMUFD_PT and _DETACH_ are not for the VMM, and the
  * file is kept open. Devices that share an IOMMU group are all endpoints, or none of
- * them is. If it fails the device may be left detached.
+ * them is. If it fails the device may be left detached. If the IOMMU of the device cannot
+ * walk tables on top of @parent_id they are shadowed.
  *
  * Errors: EEXIST if @id or the device has been added; ENOENT if the device is not
  * open in a claimed container of this process, or there was no
  * VHOST_IOMMU_SET_IOMMUFD; EBUSY for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF
  * for @group_fd or @device_fd; EINVAL for flags together, for @device_fd if it is not
- * the character device of a VFIO device that is bound, for another @pt_id than the rest
- * of the group has, for @dev_id of an endpoint that is none of iommufd, for a region that
- * ends before it starts or has an unknown type; ENOSPC if the regions do not fit into probe_size;
- * ERANGE if the physical IOMMU cannot map the granule of the configuration; E2BIG for
- * too many regions; ENOMEM; or another error of iommufd.
+ * the character device of a VFIO device that is bound, for another @pt_id or @parent_id
+ * than the rest of the group has, for @dev_id of an endpoint that is none of iommufd, for
+ * @parent_id without @dev_id, for a region that ends before it starts or has an unknown
+ * type; ENOSPC if the regions do not fit into probe_size; ERANGE if the physical IOMMU
+ * cannot map the granule of the configuration; E2BIG for too many regions; ENOMEM; or
+ * another error of iommufd.
  */
 #define VHOST_IOMMU_ADD_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0xa5)
 
@@ -678,10 +682,10 @@ struct vhost_iommu_dirty_tracking {
  * VHOST_IOMMU_SET_DIRTY_TRACKING - begin or end to keep track of what devices write to
  *
  * Takes a struct vhost_iommu_dirty_tracking. It is about the guest's domains, which are
- * copies of memory in page tables of ours. What goes through the VMM's own page table,
- * in bypass or by tables of the guest's that the hardware walks, is the VMM's to ask
- * iommufd for: IOMMU_HWPT_SET_DIRTY_TRACKING. Takes a bit for each page of the memory that
- * was added. To ask for what is the case already changes nothing; what was not read is
+ * copies of memory in page tables of ours. What goes through the VMM's own page tables,
+ * @pt_id in bypass and @parent_id by tables of the guest's that the hardware walks, is the
+ * VMM's to ask iommufd for: IOMMU_HWPT_SET_DIRTY_TRACKING. Takes a bit for each page of the
+ * memory that was added. To ask for what is the case already changes nothing; what was not read is
  * forgotten at the end.
  *
  * Errors: ENOENT if there was no VHOST_IOMMU_SET_IOMMUFD; EOPNOTSUPP without iommufd;

@@ -6,6 +6,7 @@
  */
 #include "../vhost_iommu/tables.h"
 #include "../vhost_iommu/state.h"
+#include "../vhost_iommu/inject.h"
 #include "smmuv3.h"
 
 #define TABLES		0x200000UL
@@ -264,6 +265,39 @@ TEST_F(nested, two_endpoints)
 	close(edu2.group);
 }
 
+/* Each allocation on the way to a table that is walked fails in turn. */
+TEST_F(nested, each_step_fails)
+{
+	struct vm *vm = &self->vm;
+	int me = open_injection();
+	__u64 root, cd;
+
+	if (me < 0)
+		SKIP(return, "the kernel cannot have allocations fail");
+	ASSERT_EQ(0, vm_set_poll(vm, 0));
+	ASSERT_TRUE(worker_becomes('S'));
+	FAIL_EACH(me, attach_cd(vm, DOMAIN, EP, self->cd),
+		  { EXPECT_TRUE(writes(DST_IOVA, self->dst));
+		    EXPECT_STATUS(OK, detach(vm, DOMAIN, EP)); },
+		  bypasses() && !get_stats(vm).domains);
+	cd = make_cd(&self->memory, &root, OTHER_ASID, OTHER_GPA);
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
+	FAIL_EACH(me, attach_cd(vm, DOMAIN + 1, EP, cd),
+		  { EXPECT_TRUE(writes(DST_IOVA, self->other));
+		    EXPECT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd)); },
+		  writes(DST_IOVA, self->dst));
+
+	EXPECT_STATUS(OK, detach(vm, DOMAIN, EP));
+	EXPECT_EQ(0, remove_endpoint(vm, EP));
+	FAIL_EACH(me, edu_add_endpoint(&self->edu, vm, EP),
+		  remove_endpoint(vm, EP), !get_stats(vm).endpoints);
+	ASSERT_EQ(0, edu_add_endpoint(&self->edu, vm, EP));
+	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
+	EXPECT_TRUE(writes(DST_IOVA, self->dst));
+	EXPECT_EQ(0, get_stats(vm).mappings);
+	close(me);
+}
+
 TEST_F(nested, attach_statuses)
 {
 	struct virtio_iommu_req_attach_pst_arm req = {
@@ -423,13 +457,15 @@ TEST_F(nested, state)
 TEST_F(nested, released)
 {
 	struct iommu_destroy arg = {
-		.size = sizeof(arg), .id = self->edu.pt_id,
+		.size = sizeof(arg), .id = self->edu.parent_id,
 	};
 	struct vm *vm = &self->vm;
 
 	ASSERT_STATUS(OK, attach_cd(vm, DOMAIN, EP, self->cd));
 	EXPECT_EQ(-1, ioctl(self->edu.container, IOMMU_DESTROY, &arg));
 	EXPECT_EQ(0, remove_endpoint(vm, EP));
+	EXPECT_EQ(0, ioctl(self->edu.container, IOMMU_DESTROY, &arg));
+	arg.id = self->edu.pt_id;
 	EXPECT_EQ(0, ioctl(self->edu.container, IOMMU_DESTROY, &arg));
 	EXPECT_EQ((__s64)RAM_SIZE, s2_unmap(&self->edu, 0, RAM_SIZE, 0));
 	arg.id = self->edu.ioas;

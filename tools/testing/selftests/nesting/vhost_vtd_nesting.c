@@ -199,6 +199,68 @@ TEST_F(nested, two_endpoints)
 	close(edu2.group);
 }
 
+/* Devices of one group are where the first of them is. */
+TEST_F(nested, one_group)
+{
+	struct vm *vm = &self->vm;
+	struct edu a, b, other;
+
+	if (!getenv("EDU_A"))
+		SKIP(return, "EDU_A is not set");
+	ASSERT_EQ(0, edu_join(&a, &self->edu, "EDU_A"));
+	ASSERT_EQ(0, edu_add_endpoint(&a, vm, EP + 8));
+	ASSERT_EQ(0, edu_join_group(&b, &a, "EDU_B"));
+	other = b;
+	other.parent_id = 0;
+	EXPECT_ERRNO(EINVAL, edu_add_endpoint(&other, vm, EP + 9));
+	ASSERT_EQ(0, edu_add_endpoint(&b, vm, EP + 9));
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP + 8, ROOT));
+	ASSERT_STATUS(OK, attach_table(vm, 1, EP + 9, ROOT));
+	EXPECT_TRUE(only_first(vm, &a));
+	EXPECT_TRUE(only_first(vm, &b));
+	EXPECT_EQ(0, get_stats(vm).mappings);
+
+	set(vm, L1, 1, 0);
+	EXPECT_STATUS(OK, invalidate(vm, 1, DST, 1));
+	EXPECT_FALSE(reaches(vm, &a, FIRST));
+	EXPECT_FALSE(reaches(vm, &b, FIRST));
+	make_walked(vm);
+	EXPECT_EQ(0, remove_endpoint(vm, EP + 8));
+	EXPECT_TRUE(only_first(vm, &b));
+	edu_close_device(&a);
+	edu_close_device(&b);
+	close(a.group);
+}
+
+/* How much is shadowed, with these page tables of the VMM's? -1: it does not work */
+static int shadowed(struct vm *vm, const struct edu *edu, __u32 pt, __u32 parent)
+{
+	struct edu other = *edu;
+	int nr = -1;
+
+	other.pt_id = pt;
+	other.parent_id = parent;
+	if (edu_add_endpoint(&other, vm, EP) || attach_table(vm, 1, EP, ROOT))
+		return -1;
+	if (only_first(vm, &other))
+		nr = get_stats(vm).mappings;
+	return remove_endpoint(vm, EP) ? -1 : nr;
+}
+
+TEST_F(nested, parents)
+{
+	__u32 pt = self->edu.pt_id, parent = self->edu.parent_id;
+	struct vm *vm = &self->vm;
+
+	EXPECT_EQ(0, remove_endpoint(vm, EP));
+	EXPECT_EQ(2, shadowed(vm, &self->edu, pt, 0));
+	/* It was not made for that. */
+	EXPECT_EQ(2, shadowed(vm, &self->edu, pt, pt));
+	EXPECT_EQ(2, shadowed(vm, &self->edu, pt, 9999));
+	EXPECT_EQ(0, shadowed(vm, &self->edu, pt, parent));
+	EXPECT_EQ(0, shadowed(vm, &self->edu, parent, parent));
+}
+
 /* Each allocation on the way to a table that is walked fails in turn. */
 TEST_F(nested, each_step_fails)
 {

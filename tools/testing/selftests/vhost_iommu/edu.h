@@ -34,7 +34,8 @@ struct edu {
 	int			container, group, device;
 	volatile char		*bar;
 	off_t			bar_offset;	/* in the file of the device */
-	__u32			ioas, pt_id, dev_id;	/* of iommufd */
+	/* Of iommufd; @parent_id: for tables that the IOMMU walks, or 0 */
+	__u32			ioas, pt_id, parent_id, dev_id;
 	int			vm;			/* a virtual IOMMU, or 0 */
 };
 
@@ -162,6 +163,7 @@ static inline int edu_join(struct edu *edu, struct edu *first,
 	edu->container = first->container;
 	edu->ioas = first->ioas;
 	edu->pt_id = first->pt_id;
+	edu->parent_id = first->parent_id;
 	if (edu_open_group_of(edu, variable))
 		return -1;
 	if (!in_iommufd() &&
@@ -176,6 +178,7 @@ static inline int edu_join_group(struct edu *edu, struct edu *first,
 	edu->container = first->container;
 	edu->ioas = first->ioas;
 	edu->pt_id = first->pt_id;
+	edu->parent_id = first->parent_id;
 	edu->group = first->group;
 	snprintf(edu->name, sizeof(edu->name), "%s", getenv(variable));
 	return edu_open_device(edu);

@@ -25,6 +25,7 @@ static inline int iommufd_open(struct edu *edu)
 		return -1;
 	edu->ioas = alloc.out_ioas_id;
 	edu->pt_id = 0;
+	edu->parent_id = 0;
 	return 0;
 }
 
@@ -51,20 +52,19 @@ static inline int iommufd_open_cdev(const char *name)
 	return iommufd_open_cdev_on("pci", name);
 }
 
-/* A page table for the IOAS, which is that of all devices. */
+/* Page tables for the IOAS, which are those of all devices: not all IOMMUs have a parent. */
 static inline int iommufd_alloc_pt(struct edu *edu, __u32 device_id)
 {
 	struct iommu_hwpt_alloc alloc = {
-		.size = sizeof(alloc), .flags = IOMMU_HWPT_ALLOC_NEST_PARENT,
-		.dev_id = device_id, .pt_id = edu->ioas,
+		.size = sizeof(alloc), .dev_id = device_id, .pt_id = edu->ioas,
 	};
 
-	if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc)) {
-		alloc.flags = 0;
-		if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc))
-			return -1;
-	}
+	if (ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc))
+		return -1;
 	edu->pt_id = alloc.out_hwpt_id;
+	alloc.flags = IOMMU_HWPT_ALLOC_NEST_PARENT;
+	if (!ioctl(edu->container, IOMMU_HWPT_ALLOC, &alloc))
+		edu->parent_id = alloc.out_hwpt_id;
 	return 0;
 }
 

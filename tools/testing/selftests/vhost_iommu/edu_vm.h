@@ -28,6 +28,7 @@ static inline int edu_add_endpoint(struct edu *edu, struct vm *vm, __u32 id)
 		.device_fd = edu->device,
 		.pt_id = edu->pt_id,
 		.dev_id = edu->dev_id,
+		.parent_id = edu->parent_id,
 	};
 	struct vhost_iommu_endpoint ep = {
 		.size = sizeof(ep),

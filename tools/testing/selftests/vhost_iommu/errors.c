@@ -175,8 +175,10 @@ static const struct row table[] = {
 
 	ENDPOINT(EEXIST, EEXIST, .id = EP),
 	ENDPOINT(EOPNOTSUPP, EOPNOTSUPP, .flags = 8),
-	ENDPOINT(EOPNOTSUPP, EOPNOTSUPP, .reserved = 1),
 	ENDPOINT(EINVAL, EINVAL, .dev_id = 1),
+	ENDPOINT(EINVAL, EINVAL, .parent_id = 1),
+	ENDPOINT(EINVAL, EINVAL, .flags = VHOST_IOMMU_ENDPOINT_IOMMUFD,
+		 .pt_id = 1, .parent_id = 1),
 	ENDPOINT(EINVAL, EINVAL, .flags = 3),
 	ENDPOINT(EINVAL, EINVAL, .flags = 5),
 	ENDPOINT(EINVAL, EINVAL, .flags = 6),
