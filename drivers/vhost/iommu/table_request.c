@@ -170,6 +170,17 @@ static u8 check_invalidate(const struct virtio_iommu_req_invalidate *req)
 	}
 }
 
+/* Has every SMMU that walks the table ASIDs that large? It takes no other in a command. */
+static bool asid_fits(const struct vhost_iommu_domain *domain, u64 asid)
+{
+	const struct vhost_iommu_hwdom *hw;
+
+	list_for_each_entry(hw, &domain->nests, owner_list)
+		if (asid >> hw->class->nest->asid_bits)
+			return false;
+	return asid <= U16_MAX;
+}
+
 /* Does the request go with the domain's kind of table? */
 static u8 check_pasid(const struct vhost_iommu_domain *domain,
 		      const struct virtio_iommu_req_invalidate *req)
@@ -181,7 +192,7 @@ static u8 check_pasid(const struct vhost_iommu_domain *domain,
 		return VIRTIO_IOMMU_S_INVAL;
 	if (asid && !domain->arm)
 		return VIRTIO_IOMMU_S_UNSUPP;
-	if (asid && le64_to_cpu(req->archid) > U16_MAX)
+	if (asid && !asid_fits(domain, le64_to_cpu(req->archid)))
 		return VIRTIO_IOMMU_S_RANGE;
 	if (!vhost_iommu_domain_has_pasids(domain))
 		return pasid || vhost_iommu_invalidates_pasids(req) ?

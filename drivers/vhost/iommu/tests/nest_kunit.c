@@ -14,10 +14,12 @@
 #include "../iommufd.h"
 #include "../nest.h"
 #include "../stage2.h"
+#include "../table_request.h"
 #include "../vhost_iommu.h"
 
 #define PT		7U		/* the VMM's page table */
 #define DEV_ID		3U
+#define DOMAIN		1U
 #define ARG_ADDR	0x7000000000ULL
 #define ROOT		0x123456000ULL
 #define ECAP_NEST	BIT_ULL(26)
@@ -159,6 +161,7 @@ static int nest_init(struct kunit *test)
 	mutex_init(&t->vi.lock);
 	INIT_LIST_HEAD(&t->vi.dirty);
 	xa_init(&t->vi.endpoints);
+	xa_init(&t->vi.domains);
 	spin_lock_init(&t->vi.fault_lock);
 	t->vi.s2 = &t->s2;
 	init_rwsem(&t->s2.lock);
@@ -187,6 +190,7 @@ static void nest_exit(struct kunit *test)
 	struct nest_test *t = test->priv;
 
 	xa_destroy(&t->vi.endpoints);
+	xa_destroy(&t->vi.domains);
 }
 
 static struct vhost_iommu_nest *create(struct nest_test *t)
@@ -454,6 +458,51 @@ static void table_goes(struct kunit *test)
 	free_hwdom(test);
 }
 
+/* An INVALIDATE of a page of the address space @asid. */
+static u8 invalidate_asid(struct nest_test *t, u64 asid)
+{
+	const struct virtio_iommu_req_invalidate req = {
+		.inv_gran = cpu_to_le16(VIRTIO_IOMMU_INVAL_G_VA),
+		.inv_type = cpu_to_le16(VIRTIO_IOMMU_INV_T_IOTLB),
+		.flags = cpu_to_le16(VIRTIO_IOMMU_INVAL_F_PASID |
+				     VIRTIO_IOMMU_INVAL_F_ARCHID),
+		.domain = cpu_to_le32(DOMAIN),
+		.archid = cpu_to_le64(asid),
+		.nr_pages = cpu_to_le64(1),
+		.granule = PAGE_SHIFT,
+	};
+	bool wide;
+	u8 status;
+
+	mutex_lock(&t->vi.lock);
+	down_read(&t->s2.lock);
+	status = vhost_iommu_invalidate_table(&t->vi, &req, &wide);
+	up_read(&t->s2.lock);
+	mutex_unlock(&t->vi.lock);
+	return status;
+}
+
+/* An SMMU stops at a command that it calls illegal, and the host's kernel logs it. */
+static void asid_bits(struct kunit *test)
+{
+	struct nest_test *t = test->priv;
+	struct vhost_iommu_nest nest = { .asid_bits = 8 };
+
+	t->vi.config.page_size_mask = SZ_4K;
+	t->class.nest = &nest;
+	t->domain.arm = true;
+	t->domain.pasids = ROOT;
+	KUNIT_ASSERT_EQ(test, 0, xa_err(xa_store(&t->vi.domains, DOMAIN,
+						 &t->domain, GFP_KERNEL)));
+	KUNIT_EXPECT_EQ(test, VIRTIO_IOMMU_S_OK, invalidate_asid(t, 0xff));
+	KUNIT_EXPECT_EQ(test, VIRTIO_IOMMU_S_RANGE, invalidate_asid(t, 0x100));
+	nest.asid_bits = 16;
+	KUNIT_EXPECT_EQ(test, VIRTIO_IOMMU_S_OK, invalidate_asid(t, 0x100));
+	KUNIT_EXPECT_EQ(test, VIRTIO_IOMMU_S_RANGE, invalidate_asid(t, 0x10000));
+	list_del(&t->hw.owner_list);
+	KUNIT_EXPECT_EQ(test, VIRTIO_IOMMU_S_RANGE, invalidate_asid(t, 0x10000));
+}
+
 static struct kunit_case nest_cases[] = {
 	KUNIT_CASE(vtd_is_found),
 	KUNIT_CASE(vtd_is_not_found),
@@ -465,6 +514,7 @@ static struct kunit_case nest_cases[] = {
 	KUNIT_CASE(full_batch),
 	KUNIT_CASE(invalidation_fails),
 	KUNIT_CASE(table_goes),
+	KUNIT_CASE(asid_bits),
 	{}
 };
 
