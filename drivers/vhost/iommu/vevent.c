@@ -7,6 +7,7 @@
  * What is read may have been changed by the VMM, which can report any fault to its
  * guest anyway.
  */
+#include <kunit/static_stub.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fdtable.h>
@@ -133,6 +134,7 @@ vhost_iommu_vevents_create(struct vhost_iommu_nest *nest, u32 type)
 	struct vhost_iommu_vevents *events;
 	int ret;
 
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_vevents_create, nest, type);
 	events = kzalloc(sizeof(*events), GFP_KERNEL_ACCOUNT);
 	if (!events)
 		return ERR_PTR(-ENOMEM);
@@ -155,6 +157,7 @@ vhost_iommu_vevents_create(struct vhost_iommu_nest *nest, u32 type)
  */
 void vhost_iommu_vevents_destroy(struct vhost_iommu_vevents *events)
 {
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_vevents_destroy, events);
 	if (events->head)
 		remove_wait_queue(events->head, &events->wait);
 	/* As long as it is open, iommufd destroys neither the queue nor the vIOMMU. */
