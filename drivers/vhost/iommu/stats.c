@@ -131,7 +131,10 @@ static const char *domain_kind(const struct vhost_iommu_domain *domain)
 {
 	if (domain->bypass)
 		return "bypass";
-	return vhost_iommu_domain_has_table(domain) ? "table" : "mapped";
+	if (!vhost_iommu_domain_has_table(domain))
+		return "mapped";
+	return list_empty(&domain->nests) || !list_empty(&domain->hwdoms) ?
+	       "table" : "walked";
 }
 
 static int domains_show(struct seq_file *m, void *v)
