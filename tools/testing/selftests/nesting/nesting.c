@@ -19,8 +19,8 @@
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT 300
 
+#include "hostile.h"
 #include "smmuv3.h"
-#include "vmm.h"
 
 /* Guest-physical addresses, where the machine itself has no memory. */
 #define RAM_GPA		0x200000000ULL
@@ -413,47 +413,14 @@ TEST_F(nesting, ste_refused)
 	EXPECT_ERRNO(EIO, ste_alloc(iommufd, self->viommu, good, SMMU_BIT(30)));
 }
 
-/*
- * What a hostile guest has: a descriptor and tables in pages that are not its
- * memory, and written with the physical addresses of those pages.
- */
-struct hostile {
-	char *page[7];
-	__u64 phys[7];
-};
-
-enum { H_CD, H_L0, H_L1, H_L2, H_L3, H_SRC, H_DST };
-
-static __u64 physical_address(int pagemap, void *page)
-{
-	__u64 entry = 0;
-
-	if (pread(pagemap, &entry, sizeof(entry),
-		  (uintptr_t)page / 4096 * sizeof(entry)) != sizeof(entry))
-		return 0;
-	return (entry & (SMMU_BIT(55) - 1)) * 4096;
-}
-
 /* The device reaches all of it if addresses are physical. */
 static bool hostile_create(struct hostile *hostile)
 {
-	int pagemap = open("/proc/self/pagemap", O_RDONLY);
 	struct smmu_memory cd;
 	unsigned int i;
-	char *pages;
 
-	pages = mmap(NULL, 7 * 4096, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_LOCKED, -1, 0);
-	if (pages == MAP_FAILED)
+	if (!hostile_pages(hostile))
 		return false;
-	for (i = 0; i < 7; i++) {
-		hostile->page[i] = pages + i * 4096;
-		hostile->phys[i] = physical_address(pagemap, hostile->page[i]);
-		if (!hostile->phys[i])
-			return false;
-	}
-	close(pagemap);
-
 	for (i = H_L0; i < H_L3; i++)
 		((__u64 *)hostile->page[i])[SRC_IOVA >> (39 - 9 * (i - H_L0)) &
 					    (LPAE_ENTRIES - 1)] =
@@ -472,18 +439,6 @@ static bool hostile_writes(struct edu *edu, struct hostile *hostile)
 {
 	return edu_writes(edu, SRC_IOVA, hostile->page[H_SRC], DST_IOVA,
 			  hostile->page[H_DST]);
-}
-
-/* Give the guest @n of the pages, at their physical addresses. */
-static int hostile_give(struct iommufd *iommufd, struct hostile *hostile,
-			unsigned int first, unsigned int last)
-{
-	unsigned int i;
-
-	for (i = first; i <= last; i++)
-		if (ioas_map(iommufd, hostile->page[i], hostile->phys[i], 4096))
-			return -1;
-	return 0;
 }
 
 /*
@@ -559,7 +514,7 @@ TEST_F(nesting, stage2_unmap_tables)
 	struct hostile hostile;
 
 	ASSERT_TRUE(hostile_create(&hostile));
-	ASSERT_EQ(0, hostile_give(&self->iommufd, &hostile, H_CD, H_DST));
+	ASSERT_EQ(0, hostile_give(&self->iommufd, &hostile, H_L0, H_CD));
 	ASSERT_EQ(0, attach_stage1(hostile.phys[H_CD]));
 	ASSERT_TRUE(hostile_writes(&self->edu, &hostile));
 	ASSERT_EQ(0, ioas_unmap(&self->iommufd, hostile.phys[H_L0], 4096));
