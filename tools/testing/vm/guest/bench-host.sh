@@ -58,7 +58,7 @@ guest_column()
 requests_and_kicks()
 {
 	cat /sys/kernel/debug/vhost_iommu/*/stats 2>/dev/null |
-		awk '$1 == "requests_map" || $1 == "requests_unmap" { n += $2 }
+		awk '/^requests_(map|unmap|invalidate) / { n += $2 }
 		     $1 == "kicks" { kicks = $2 }
 		     END { print n + 0, "requests,", kicks + 0, "notifications" }'
 }
