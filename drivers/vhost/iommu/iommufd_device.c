@@ -16,12 +16,19 @@
 #include <linux/iommu.h>
 #include <linux/slab.h>
 #include <linux/vfio.h>
+#include <linux/xarray.h>
 
 #include "endpoint.h"
 #include "iommufd.h"
 #include "nest.h"
 #include "stage2.h"
 #include "vhost_iommu.h"
+
+/*
+ * All groups, by their numbers: one is of one instance. iommufd moves a group as a whole,
+ * so a VMM with two instances could have them move each other's devices.
+ */
+static DEFINE_XARRAY(groups);
 
 static bool is_coherent(const struct vhost_iommu_device *dev)
 {
@@ -170,10 +177,14 @@ create_group(struct vhost_iommu *vi, struct vhost_iommu_device *dev,
 	      -ENODEV;
 	if (ret)
 		goto err_free;
+	ret = xa_insert(&groups, iommu_group_id(group->iommu_group), group,
+			GFP_KERNEL_ACCOUNT);
+	if (ret)
+		goto err_free;
 	group->class = get_class(vi, dev, arg);
 	if (IS_ERR(group->class)) {
 		ret = PTR_ERR(group->class);
-		goto err_free;
+		goto err_erase;
 	}
 	ret = vhost_iommu_iommufd_attach(vi->s2, dev->file, arg->pt_id);
 	if (ret)
@@ -185,6 +196,8 @@ create_group(struct vhost_iommu *vi, struct vhost_iommu_device *dev,
 err_put_class:
 	vhost_iommu_nest_leave(group->class->nest, dev);
 	put_class(group->class);
+err_erase:
+	xa_erase(&groups, iommu_group_id(group->iommu_group));
 err_free:
 	iommu_group_put(group->iommu_group);
 	vhost_iommu_group_free(group);
@@ -197,6 +210,7 @@ static void remove_group(struct vhost_iommu_group *group)
 	struct vhost_iommu_class *class = group->class;
 
 	list_del(&group->list);
+	xa_erase(&groups, iommu_group_id(group->iommu_group));
 	iommu_group_put(group->iommu_group);
 	vhost_iommu_group_free(group);
 	put_class(class);

@@ -217,14 +217,14 @@ struct vhost_iommu_endpoint {
  *
  * Errors: EEXIST if @id or the device has been added; ENOENT if the device is not
  * open in a claimed container of this process, or there was no
- * VHOST_IOMMU_SET_IOMMUFD; EBUSY for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF
- * for @group_fd or @device_fd; EINVAL for flags together, for @device_fd if it is not
- * the character device of a VFIO device that is bound, for another @pt_id or @parent_id
- * than the rest of the group has, for @dev_id of an endpoint that is none of iommufd, for
- * @parent_id without @dev_id, for a region that ends before it starts or has an unknown
- * type; ENOSPC if the regions do not fit into probe_size; ERANGE if the physical IOMMU
- * cannot map the granule of the configuration; E2BIG for too many regions; ENOMEM; or
- * another error of iommufd.
+ * VHOST_IOMMU_SET_IOMMUFD; EBUSY if a device of the group is an endpoint of another
+ * instance, and for a container after VHOST_IOMMU_SET_IOMMUFD; EBADF for @group_fd or
+ * @device_fd; EINVAL for flags together, for @device_fd if it is not the character device of
+ * a VFIO device that is bound, for another @pt_id or @parent_id than the rest of the group
+ * has, for @dev_id of an endpoint that is none of iommufd, for @parent_id without @dev_id,
+ * for a region that ends before it starts or has an unknown type; ENOSPC if the regions do
+ * not fit into probe_size; ERANGE if the physical IOMMU cannot map the granule of the
+ * configuration; E2BIG for too many regions; ENOMEM; or another error of iommufd.
  */
 #define VHOST_IOMMU_ADD_ENDPOINT	_IO(VHOST_IOMMU_TYPE, 0xa5)
 

@@ -286,8 +286,8 @@ TEST_F(pair, not_in_two_domains)
 	/* Nor behind two virtual IOMMUs. */
 	EXPECT_EQ(0, remove_endpoint(vm, EP_B));
 	ASSERT_EQ(0, vm_create(&other));
-	EXPECT_ERRNO(in_iommufd() ? ENOENT : EBUSY,
-		     edu_add_endpoint(&self->b, &other, EP_B));
+	ASSERT_EQ(0, edu_share(&self->b, &other));
+	EXPECT_ERRNO(EBUSY, edu_add_endpoint(&self->b, &other, EP_B));
 	vm_destroy(&other);
 	EXPECT_TRUE(reaches(&self->a, vm, SRC_IOVA));
 }
