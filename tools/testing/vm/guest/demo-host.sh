@@ -133,7 +133,9 @@ demo()
 	echo "$marker" > /dev/kmsg
 	guest_start "$nvme" "$edu"
 	if ! guest_follow 300; then
-		fail "host: the guest reaches its end" "see the console"
+		guest_state > /run/guest.state
+		fail "host: the guest reaches its end" \
+			"$(cat /run/guest.state), see the console"
 		return
 	fi
 	account

@@ -131,6 +131,19 @@ guest_alive()
 	kill -0 "$guest_pid" 2>/dev/null
 }
 
+# What became of a guest that is not heard of any more.
+guest_state()
+{
+	local status=0
+
+	if guest_alive; then
+		echo "its QEMU runs"
+	else
+		wait "$guest_pid" || status=$?
+		echo "its QEMU ended with status $status"
+	fi
+}
+
 # guest_ended SECONDS: whether QEMU has come to its end by itself in that time.
 guest_ended()
 {
