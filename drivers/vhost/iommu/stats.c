@@ -127,6 +127,7 @@ static void domains_stop(struct seq_file *m, void *v)
 		mutex_unlock(&vi->lock);
 }
 
+/* What is in @nests is of iommufd, with which both lists change under the instance's lock. */
 static const char *domain_kind(const struct vhost_iommu_domain *domain)
 {
 	if (domain->bypass)

@@ -27,7 +27,7 @@
 #define NO_STALL_MODEL	BIT(24)
 #define GRANULE_4K	BIT(4)
 #define OUTPUT_44	4
-#define COMMANDS	(VHOST_IOMMU_NEST_BATCH)
+#define COMMANDS	VHOST_IOMMU_NEST_BATCH
 
 struct command {
 	u64	word[2];

@@ -131,7 +131,8 @@ guest_alive()
 	kill -0 "$guest_pid" 2>/dev/null
 }
 
-# What became of a guest that is not heard of any more.
+# What became of a guest that is not heard of any more. Not in a $(...), whose shell has no
+# child to wait for.
 guest_state()
 {
 	local status=0
