@@ -17,7 +17,7 @@ guest_options=-no-reboot
 guest_smp=1
 # The requests that QEMU is to count, see guest_requests().
 guest_traces='attach detach map unmap fill_resv_property'
-guest_machine=q35,sata=off,smbus=off,i8042=off
+guest_machine=q35,hpet=off,sata=off,smbus=off,i8042=off
 # More devices, after the assigned ones.
 guest_extra=
 # What the names of the guest's results begin with.
