@@ -93,6 +93,8 @@ enum vhost_iommu_work {
  * @poll_backoff: what @poll_skip was set to: doubled and more when the worker has
  *	looked in vain, halved whenever it has found a request; @lock
  * @poll_since: since when it has found nothing, by local_clock(), or 0; only the worker
+ * @kick_last: when who brought the last notification was done, by local_clock(); @lock
+ * @kick_streak: notifications in a row that a poll would have saved; @lock
  * @file: the open file. @kick_work has a reference while it is queued
  * @kick_work: handles requests in a thread that notifies
  * @kick_queued: bit 0: @kick_work is queued; atomic
@@ -132,6 +134,8 @@ struct vhost_iommu {
 	unsigned int			poll_skip;
 	unsigned int			poll_backoff;
 	u64				poll_since;
+	u64				kick_last;
+	unsigned int			kick_streak;
 
 	struct file			*file;
 	struct callback_head		kick_work;

@@ -27,6 +27,9 @@
 #include "memtable.h"
 #include "vring.h"
 
+/* How often vhost_iommu_vring_watch() looks. */
+#define VRING_WATCH	32
+
 struct vring_poll {
 	poll_table			table;
 	struct vhost_iommu_vring	*vr;
@@ -502,6 +505,28 @@ static int vring_more(struct vhost_iommu_vring *vr)
 bool vhost_iommu_vring_pending(struct vhost_iommu_vring *vr)
 {
 	return vr->broken || vring_more(vr);
+}
+
+/**
+ * vhost_iommu_vring_watch() - look for a moment whether the guest's index moves
+ * @vr: a started queue
+ *
+ * What has come is for vhost_iommu_vring_pending() to say.
+ */
+void vhost_iommu_vring_watch(struct vhost_iommu_vring *vr)
+{
+	unsigned int i;
+	__virtio16 v;
+
+	if (!user_read_access_begin(&vr->avail->idx, sizeof(vr->avail->idx)))
+		return;
+	for (i = 0; i < VRING_WATCH; i++) {
+		unsafe_get_user(v, &vr->avail->idx, err_end);
+		if (le16_to_cpu((__force __le16)v) != vr->last_avail)
+			break;
+	}
+err_end:
+	user_read_access_end();
 }
 
 /**

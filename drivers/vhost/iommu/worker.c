@@ -17,6 +17,8 @@
 #define LOOKS		16
 /* How many notifications to let pass, at the most, until polling is tried again. */
 #define POLL_BACKOFF_MAX	255U
+/* How many that a poll would have saved it takes to try at once. */
+#define KICK_STREAK		8
 
 static unsigned int poll_us = 200;
 module_param(poll_us, uint, 0644);
@@ -60,11 +62,14 @@ static void poll_failed(struct vhost_iommu *vi)
 
 static bool polled_enough(struct vhost_iommu *vi)
 {
+	u64 now;
+
 	if (need_resched())
 		return true;
+	now = local_clock();
 	if (!vi->poll_since)
-		vi->poll_since = local_clock();
-	if (local_clock() <= vi->poll_since + vi->poll_us * NSEC_PER_USEC)
+		vi->poll_since = now;
+	if (now <= vi->poll_since + vi->poll_us * NSEC_PER_USEC)
 		return false;
 	poll_failed(vi);
 	return true;
@@ -72,16 +77,31 @@ static bool polled_enough(struct vhost_iommu *vi)
 
 /**
  * vhost_iommu_poll_pays() - is the worker to look for the next request?
- * @vi: the instance, locked, whose guest has just notified
+ * @vi: the instance, locked, whose guest has just notified, and was served
+ *
+ * A poll may have been in vain because the guest was interrupted, or because it is one
+ * that waits longer between its requests. Of the latter, every other request at least
+ * comes too late for a poll.
  */
 bool vhost_iommu_poll_pays(struct vhost_iommu *vi)
 {
+	u64 now;
+
 	lockdep_assert_held(&vi->lock);
 
 	if (!vi->poll_us)
 		return false;
-	if (!vi->poll_skip)
+	now = local_clock();
+	if (now <= vi->kick_last + vi->poll_us * NSEC_PER_USEC)
+		vi->kick_streak++;
+	else
+		vi->kick_streak = 0;
+	vi->kick_last = now;
+	if (!vi->poll_skip || vi->kick_streak >= KICK_STREAK) {
+		vi->poll_skip = 0;
+		vi->kick_streak = 0;
 		return true;
+	}
 	vi->poll_skip--;
 	return false;
 }
@@ -109,8 +129,8 @@ static void serve_requests(struct vhost_iommu *vi)
 			vi->poll_since = 0;
 			look += n;
 		} else if (!polled_enough(vi)) {
-			if (look == LOOKS - 1)
-				cpu_relax();
+			vhost_iommu_vring_watch(vr);
+			cpu_relax();
 		} else if (!vhost_iommu_vring_enable_kick(vr)) {
 			return;
 		}

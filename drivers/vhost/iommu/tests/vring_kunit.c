@@ -43,6 +43,24 @@ static void vring_empty(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, t->vr.broken);
 }
 
+/* To look takes nothing from the ring, and breaks nothing. */
+static void vring_watch(struct kunit *test)
+{
+	struct vring_test *t = test->priv;
+
+	vhost_iommu_vring_watch(&t->vr);
+	KUNIT_EXPECT_EQ(test, pop(t), 0);
+	guest_desc(t->g, GUEST_DESC, 3, GUEST_BUF, 16, 0, 0);
+	guest_avail(t->g, 3);
+	vhost_iommu_vring_watch(&t->vr);
+	KUNIT_EXPECT_TRUE(test, vhost_iommu_vring_pending(&t->vr));
+	KUNIT_EXPECT_EQ(test, pop(t), 1);
+	KUNIT_EXPECT_EQ(test, t->chain.head, 3);
+	t->vr.avail = NULL;
+	vhost_iommu_vring_watch(&t->vr);
+	KUNIT_EXPECT_FALSE(test, t->vr.broken);
+}
+
 static void vring_direct_chain(struct kunit *test)
 {
 	struct vring_test *t = test->priv;
@@ -348,6 +366,7 @@ static void vring_kick_event(struct kunit *test)
 
 static struct kunit_case vring_test_cases[] = {
 	KUNIT_CASE(vring_empty),
+	KUNIT_CASE(vring_watch),
 	KUNIT_CASE(vring_direct_chain),
 	KUNIT_CASE(vring_write_spans_segments),
 	KUNIT_CASE(vring_outside_memory),

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When the worker is to poll, after a notification.
+ */
+#include <kunit/test.h>
+#include <linux/sched/clock.h>
+
+#include "../vhost_iommu.h"
+
+/* Longer than anything here takes. */
+#define POLL_US		VHOST_IOMMU_POLL_US_MAX
+#define STREAK		8
+#define SKIP		100
+
+static int worker_test_init(struct kunit *test)
+{
+	struct vhost_iommu *vi = kunit_kzalloc(test, sizeof(*vi), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, vi);
+	mutex_init(&vi->lock);
+	vi->poll_us = POLL_US;
+	test->priv = vi;
+	return 0;
+}
+
+static bool kick(struct vhost_iommu *vi)
+{
+	bool pays;
+
+	mutex_lock(&vi->lock);
+	pays = vhost_iommu_poll_pays(vi);
+	mutex_unlock(&vi->lock);
+	return pays;
+}
+
+/* A notification, so long after the last one that a poll would have been in vain. */
+static bool late_kick(struct vhost_iommu *vi)
+{
+	vi->kick_last = local_clock() - 2ULL * POLL_US * NSEC_PER_USEC;
+	return kick(vi);
+}
+
+static void poll_first(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, kick(test->priv));
+}
+
+static void poll_off(struct kunit *test)
+{
+	struct vhost_iommu *vi = test->priv;
+	unsigned int i;
+
+	vi->poll_us = 0;
+	for (i = 0; i < 2 * STREAK; i++)
+		KUNIT_EXPECT_FALSE(test, kick(vi));
+}
+
+static void poll_after_skip(struct kunit *test)
+{
+	struct vhost_iommu *vi = test->priv;
+	unsigned int i;
+
+	vi->poll_skip = SKIP;
+	for (i = 0; i < SKIP; i++)
+		KUNIT_EXPECT_FALSE(test, late_kick(vi));
+	KUNIT_EXPECT_TRUE(test, late_kick(vi));
+}
+
+static void poll_after_streak(struct kunit *test)
+{
+	struct vhost_iommu *vi = test->priv;
+	unsigned int i;
+
+	vi->poll_skip = SKIP;
+	KUNIT_EXPECT_FALSE(test, late_kick(vi));
+	for (i = 1; i < STREAK; i++)
+		KUNIT_EXPECT_FALSE(test, kick(vi));
+	KUNIT_EXPECT_TRUE(test, kick(vi));
+	KUNIT_EXPECT_EQ(test, vi->poll_skip, 0);
+}
+
+/* As of a disk that is read by one, where every other request comes too late. */
+static void poll_not_after_pairs(struct kunit *test)
+{
+	struct vhost_iommu *vi = test->priv;
+	unsigned int i;
+
+	vi->poll_skip = SKIP;
+	for (i = 0; i < SKIP / 2; i++) {
+		KUNIT_EXPECT_FALSE(test, late_kick(vi));
+		KUNIT_EXPECT_FALSE(test, kick(vi));
+	}
+}
+
+static struct kunit_case worker_test_cases[] = {
+	KUNIT_CASE(poll_first),
+	KUNIT_CASE(poll_off),
+	KUNIT_CASE(poll_after_skip),
+	KUNIT_CASE(poll_after_streak),
+	KUNIT_CASE(poll_not_after_pairs),
+	{}
+};
+
+static struct kunit_suite worker_test_suite = {
+	.name = "vhost_iommu_worker",
+	.init = worker_test_init,
+	.test_cases = worker_test_cases,
+};
+
+kunit_test_suite(worker_test_suite);
