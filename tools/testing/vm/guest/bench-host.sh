@@ -18,8 +18,9 @@ poll=/sys/module/vhost_iommu/parameters/poll_us
 # guest_column NAME: sets up what a guest of that column gets.
 guest_column()
 {
-	local order=order strict=1 own=map_1
+	local order=order strict=1 own=map_1 all
 
+	all=map_1,map_256,map_256_filled,read_4k,read_128k,read_queue
 	guest_smp=1 TABLES='' guest_extra='' assigned="$nvme $edu" BACKEND=container
 	GUEST_IOMMU=virtio-iommu-pci,vhost=on,$notify
 	echo "$POLL_US" > $poll
@@ -29,15 +30,15 @@ guest_column()
 	qemu)		GUEST_IOMMU=virtio-iommu-pci,$notify order=intree
 			own=map_1,map_256,read_4k,read_128k ;;
 	intel)		GUEST_IOMMU=intel-iommu,caching-mode=on,intremap=off
-			own=map_1,map_256 ;;
+			own=map_1,map_256,map_256_filled ;;
 	intree)		order=intree ;;
-	ours)		own=map_1,map_256,read_4k,read_128k,read_queue ;;
+	ours)		own=$all ;;
 	nopoll)		echo 0 > $poll ;;
 	lazy)		strict=0 own=map_1,read_4k ;;
 	threads)	guest_smp=2 own=map_1,map_4threads ;;
-	iommufd)	BACKEND=iommufd own=map_1,map_256,read_4k ;;
-	tables)		own=map_1,map_256,read_4k ;;
-	walked)		own=map_1,map_256,read_4k,read_128k,read_queue ;;
+	iommufd)	BACKEND=iommufd own=map_1,map_256 ;;
+	tables)		own=map_1,map_256 ;;
+	walked)		own=$all ;;
 	walked-nopoll)	echo 0 > $poll ;;
 	walked-lazy)	strict=0 own=map_1,read_4k ;;
 	walked-threads)	guest_smp=2 own=map_1,map_4threads ;;
