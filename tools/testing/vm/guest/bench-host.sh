@@ -64,28 +64,20 @@ requests_and_kicks()
 		     END { print n + 0, "requests,", kicks + 0, "notifications" }'
 }
 
-# A guest that is gone in the middle gets a second chance, which is noted: on a busy
-# machine some do not survive their early boot.
 guest_figures()
 {
-	local try
-
 	guest_column "$1"
 	fact column "$1"
-	for try in 1 2; do
-		# shellcheck disable=SC2086
-		guest_start $assigned
-		if guest_follow 120; then
-			note "$1: $(requests_and_kicks)"
-			request_figures "$1"
-			check_walked
-			guest_kill
-			return
-		fi
-		note "$1: the guest did not reach its end, try $try"
-		guest_kill
-	done
-	fail "$1: the guest reaches its end" "see the console"
+	# shellcheck disable=SC2086
+	guest_boot $assigned
+	if guest_follow 120; then
+		note "$1: $(requests_and_kicks)"
+		request_figures "$1"
+		check_walked
+	else
+		fail "$1: the guest reaches its end" "see the console"
+	fi
+	guest_kill
 }
 
 # What the kernel was asked for, of a guest whose device is emulated.

@@ -131,7 +131,7 @@ demo()
 	prepare
 	leaks_before
 	echo "$marker" > /dev/kmsg
-	guest_start "$nvme" "$edu"
+	guest_boot "$nvme" "$edu"
 	if ! guest_follow 300; then
 		guest_state > /run/guest.state
 		fail "host: the guest reaches its end" \

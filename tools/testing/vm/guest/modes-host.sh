@@ -74,7 +74,7 @@ mode()
 	guest_prefix="$1: "
 	GUEST_APPEND=$2
 	make_disk
-	guest_start "$nvme,addr=3" "$edu,addr=6"
+	guest_boot "$nvme,addr=3" "$edu,addr=6"
 	if ! guest_follow 120; then
 		fail "$1: the guest comes to its end" "see the console"
 		guest_kill
