@@ -17,6 +17,7 @@ guest_options=-no-reboot
 guest_smp=1
 # The requests that QEMU is to count, see guest_requests().
 guest_traces='attach detach map unmap fill_resv_property'
+# An HPET ticks on when the kernel has left it, which wakes QEMU each time.
 guest_machine=q35,hpet=off,sata=off,smbus=off,i8042=off
 # More devices, after the assigned ones.
 guest_extra=
