@@ -511,7 +511,10 @@ bool vhost_iommu_vring_pending(struct vhost_iommu_vring *vr)
  * vhost_iommu_vring_watch() - look for a moment whether the guest's index moves
  * @vr: a started queue
  *
- * What has come is for vhost_iommu_vring_pending() to say.
+ * What has come is for vhost_iommu_vring_pending() to say, an index that makes no sense
+ * or cannot be read included.
+ *
+ * Context: in the VMM's address space.
  */
 void vhost_iommu_vring_watch(struct vhost_iommu_vring *vr)
 {

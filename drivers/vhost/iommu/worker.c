@@ -82,6 +82,8 @@ static bool polled_enough(struct vhost_iommu *vi)
  * A poll may have been in vain because the guest was interrupted, or because it is one
  * that waits longer between its requests. Of the latter, every other request at least
  * comes too late for a poll.
+ *
+ * Return: whether whoever handles the notification is to wake the worker for it.
  */
 bool vhost_iommu_poll_pays(struct vhost_iommu *vi)
 {
