@@ -86,8 +86,8 @@ static void batch_end(struct batch *b)
 	struct vhost_iommu_s2 *s2 = b->vi->s2;
 
 	vhost_iommu_flush(b->vi);
-	vhost_iommu_vring_settle(b->vr);
-	vhost_iommu_complete_requests(b->vi);
+	if (!vhost_iommu_complete_requests(b->vi))
+		vhost_iommu_vring_settle(b->vr);
 
 	if (s2 && b->lock == BATCH_READ)
 		up_read(&s2->lock);

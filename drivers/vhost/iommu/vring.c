@@ -28,7 +28,7 @@
 #include "vring.h"
 
 /* How often vhost_iommu_vring_watch() looks. */
-#define VRING_WATCH	32
+#define VRING_WATCH	64
 
 struct vring_poll {
 	poll_table			table;
@@ -450,8 +450,11 @@ static int vring_walk(struct vhost_iommu_vring *vr,
 	return vring_walk_indirect(vr, mem, chain, &desc);
 }
 
-/* Read the guest's index and, if it has moved, the entries that it covers. */
-static int vring_fetch(struct vhost_iommu_vring *vr)
+/*
+ * Read the guest's index until it has moved, @looks times at the most, and the entries
+ * that it covers then.
+ */
+static int vring_fetch(struct vhost_iommu_vring *vr, unsigned int looks)
 {
 	__virtio16 v;
 	u16 i, idx;
@@ -459,8 +462,10 @@ static int vring_fetch(struct vhost_iommu_vring *vr)
 	if (!user_read_access_begin(vr->avail,
 				    struct_size(vr->avail, ring, vr->num)))
 		return -EFAULT;
-	unsafe_get_user(v, &vr->avail->idx, err_end);
-	idx = le16_to_cpu((__force __le16)v);
+	do {
+		unsafe_get_user(v, &vr->avail->idx, err_end);
+		idx = le16_to_cpu((__force __le16)v);
+	} while (idx == vr->last_avail && --looks);
 	if ((u16)(idx - vr->last_avail) > vr->num) {
 		user_read_access_end();
 		return -EPROTO;
@@ -484,13 +489,13 @@ err_end:
 }
 
 /* Has the guest made a buffer available? Reads the ring only when it must. */
-static int vring_more(struct vhost_iommu_vring *vr)
+static int vring_more(struct vhost_iommu_vring *vr, unsigned int looks)
 {
 	int ret;
 
 	if (vr->avail_idx != vr->last_avail)
 		return 1;
-	ret = vring_fetch(vr);
+	ret = vring_fetch(vr, looks);
 	if (ret)
 		return vring_break(vr, ret);
 	return vr->avail_idx != vr->last_avail;
@@ -504,32 +509,19 @@ static int vring_more(struct vhost_iommu_vring *vr)
  */
 bool vhost_iommu_vring_pending(struct vhost_iommu_vring *vr)
 {
-	return vr->broken || vring_more(vr);
+	return vr->broken || vring_more(vr, 1);
 }
 
 /**
- * vhost_iommu_vring_watch() - look for a moment whether the guest's index moves
+ * vhost_iommu_vring_watch() - will there be something to take from the ring in a moment?
  * @vr: a started queue
  *
- * What has come is for vhost_iommu_vring_pending() to say, an index that makes no sense
- * or cannot be read included.
- *
  * Context: in the VMM's address space.
+ * Return: as vhost_iommu_vring_pending().
  */
-void vhost_iommu_vring_watch(struct vhost_iommu_vring *vr)
+bool vhost_iommu_vring_watch(struct vhost_iommu_vring *vr)
 {
-	unsigned int i;
-	__virtio16 v;
-
-	if (!user_read_access_begin(&vr->avail->idx, sizeof(vr->avail->idx)))
-		return;
-	for (i = 0; i < VRING_WATCH; i++) {
-		unsafe_get_user(v, &vr->avail->idx, err_end);
-		if (le16_to_cpu((__force __le16)v) != vr->last_avail)
-			break;
-	}
-err_end:
-	user_read_access_end();
+	return vr->broken || vring_more(vr, VRING_WATCH);
 }
 
 /**
@@ -549,7 +541,7 @@ int vhost_iommu_vring_pop(struct vhost_iommu_vring *vr,
 
 	if (vr->broken)
 		return -EPROTO;
-	ret = vring_more(vr);
+	ret = vring_more(vr, 1);
 	if (ret <= 0)
 		return ret;
 
@@ -637,7 +629,8 @@ int vhost_iommu_vring_write(struct vhost_iommu_vring *vr,
  * @buf: destination
  * @len: bytes; at most @chain->out_len
  * @types: a bit for each value of the first byte with which @tail is written
- * @tail: what the writable part begins with until vhost_iommu_vring_settle()
+ * @tail: what the writable part begins with until vhost_iommu_vring_settle() or
+ *	vhost_iommu_vring_publish()
  *
  * The same as vhost_iommu_vring_read() and _write(), in one section, for requests that
  * are in one piece.
@@ -683,7 +676,8 @@ err_end:
  * @vr: a started queue
  *
  * Has to be called before the addresses may change, that is before the lock of the
- * instance is dropped. A status that cannot be written takes its chain's length away.
+ * instance is dropped, unless vhost_iommu_vring_publish() is called instead. A status
+ * that cannot be written takes its chain's length away.
  */
 void vhost_iommu_vring_settle(struct vhost_iommu_vring *vr)
 {
@@ -707,17 +701,31 @@ err_next:
 	vr->nr_settled = vr->nr_unpublished;
 }
 
-/* Write the used entries that were collected, and the index that shows them. */
-static int vring_write_used(struct vhost_iommu_vring *vr)
+/* What the guest writes to say which used entries it wants to be interrupted for. */
+static const __virtio16 __user *interrupt_word(const struct vhost_iommu_vring *vr)
 {
-	const struct vhost_iommu_used *u = vr->unpublished;
-	const struct vhost_iommu_used *end = u + vr->nr_unpublished;
-	u16 used_idx = vr->used_idx;
+	return vr->event_idx ? used_event(vr) : &vr->avail->flags;
+}
 
-	if (!user_write_access_begin(vr->used,
-				     struct_size(vr->used, ring, vr->num)))
+/*
+ * Write the statuses and used entries that were collected, and the index that shows them,
+ * then read the word that says whether the guest is to be interrupted.
+ */
+static int vring_write_used(struct vhost_iommu_vring *vr, u16 *word)
+{
+	const __virtio16 __user *uword = interrupt_word(vr);
+	const struct vhost_iommu_used *u = vr->unpublished + vr->nr_settled;
+	const struct vhost_iommu_used *end = vr->unpublished + vr->nr_unpublished;
+	u16 used_idx = vr->used_idx;
+	__virtio16 v;
+
+	if (!access_ok(uword, sizeof(*uword)) ||
+	    !user_access_begin(vr->used, struct_size(vr->used, ring, vr->num)))
 		return -EFAULT;
-	for (; u != end; u++, used_idx++) {
+	for (; u != end; u++)
+		if (u->tail)
+			unsafe_put_user(u->status, u->tail, err_end);
+	for (u = vr->unpublished; u != end; u++, used_idx++) {
 		struct vring_used_elem __user *elem =
 			&vr->used->ring[used_idx & (vr->num - 1)];
 
@@ -730,14 +738,19 @@ static int vring_write_used(struct vhost_iommu_vring *vr)
 	smp_wmb();
 	unsafe_put_user((__force __virtio16)cpu_to_le16(used_idx),
 			&vr->used->idx, err_end);
-	user_write_access_end();
+	/* From here on the buffers are the guest's, whatever fails. */
 	vr->used_idx = used_idx;
 	vr->nr_unpublished = 0;
 	vr->nr_settled = 0;
+	/* The guest writes used_event or the flag, then reads the index. */
+	smp_mb();
+	unsafe_get_user(v, uword, err_end);
+	user_access_end();
+	*word = le16_to_cpu((__force __le16)v);
 	return 0;
 
 err_end:
-	user_write_access_end();
+	user_access_end();
 	return -EFAULT;
 }
 
@@ -749,7 +762,7 @@ err_end:
  * @tail: from vhost_iommu_vring_read_request(), or NULL if the status is written
  * @status: the status
  *
- * vhost_iommu_vring_settle() writes the status. The guest looks at it after
+ * vhost_iommu_vring_settle() or _publish() writes it. The guest looks at it after
  * vhost_iommu_vring_publish(), which has to be called after
  * %VHOST_IOMMU_VRING_BATCH chains at the latest.
  *
@@ -782,46 +795,47 @@ int vhost_iommu_vring_push(struct vhost_iommu_vring *vr, u16 head, u32 len)
 	return vhost_iommu_vring_push_status(vr, head, len, NULL, 0);
 }
 
-static int vring_should_signal(struct vhost_iommu_vring *vr, bool *signal)
+/* @word: see interrupt_word() */
+static bool vring_should_signal(struct vhost_iommu_vring *vr, u16 word)
 {
-	u16 event, flags, old = vr->signalled;
+	u16 old = vr->signalled;
+	bool signal;
 
-	if (!vr->event_idx) {
-		if (get_le16(&flags, &vr->avail->flags))
-			return vring_break(vr, -EFAULT);
-		*signal = !(flags & VRING_AVAIL_F_NO_INTERRUPT);
-		return 0;
-	}
+	if (!vr->event_idx)
+		return !(word & VRING_AVAIL_F_NO_INTERRUPT);
 
-	if (get_le16(&event, used_event(vr)))
-		return vring_break(vr, -EFAULT);
-	*signal = !vr->signalled_valid ||
-		  vring_need_event(event, vr->used_idx, old);
+	signal = !vr->signalled_valid ||
+		 vring_need_event(word, vr->used_idx, old);
 	vr->signalled = vr->used_idx;
 	vr->signalled_valid = true;
-	return 0;
+	return signal;
 }
 
 /**
- * vhost_iommu_vring_publish() - let the guest see all used entries
+ * vhost_iommu_vring_publish() - let the guest see all used entries, and their statuses
  * @vr: a started queue
  *
  * Return: whether the guest was interrupted.
  */
 bool vhost_iommu_vring_publish(struct vhost_iommu_vring *vr)
 {
-	bool signal;
+	u16 word;
+	int ret;
 
 	if (!vr->nr_unpublished)
 		return false;
 
-	if (vring_write_used(vr)) {
-		vring_break(vr, -EFAULT);
+	ret = vring_write_used(vr, &word);
+	if (ret && vr->nr_settled != vr->nr_unpublished) {
+		/* If it is a status that cannot be written, the others can. */
+		vhost_iommu_vring_settle(vr);
+		ret = vring_write_used(vr, &word);
+	}
+	if (ret) {
+		vring_break(vr, ret);
 		return false;
 	}
-	/* The guest writes used_event or the flag, then reads the index. */
-	smp_mb();
-	if (vring_should_signal(vr, &signal) || !signal || !vr->call)
+	if (!vring_should_signal(vr, word) || !vr->call)
 		return false;
 	eventfd_signal(vr->call);
 	return true;
@@ -851,7 +865,7 @@ bool vhost_iommu_vring_enable_kick(struct vhost_iommu_vring *vr)
 	}
 	/* The guest writes the index, then reads avail_event or the flag. */
 	smp_mb();
-	return vring_more(vr) > 0;
+	return vring_more(vr, 1) > 0;
 }
 
 /**

@@ -149,7 +149,7 @@ int vhost_iommu_vring_push_status(struct vhost_iommu_vring *vr, u16 head, u32 le
 void vhost_iommu_vring_settle(struct vhost_iommu_vring *vr);
 bool vhost_iommu_vring_publish(struct vhost_iommu_vring *vr);
 bool vhost_iommu_vring_pending(struct vhost_iommu_vring *vr);
-void vhost_iommu_vring_watch(struct vhost_iommu_vring *vr);
+bool vhost_iommu_vring_watch(struct vhost_iommu_vring *vr);
 bool vhost_iommu_vring_enable_kick(struct vhost_iommu_vring *vr);
 void vhost_iommu_vring_disable_kick(struct vhost_iommu_vring *vr);
 

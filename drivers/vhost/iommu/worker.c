@@ -64,7 +64,7 @@ static bool polled_enough(struct vhost_iommu *vi)
 {
 	u64 now;
 
-	if (need_resched())
+	if (need_resched() || !vi->poll_us)
 		return true;
 	now = local_clock();
 	if (!vi->poll_since)
@@ -123,7 +123,7 @@ static void serve_requests(struct vhost_iommu *vi)
 	for (look = 0; look < LOOKS; look++) {
 		if (!vhost_iommu_complete_requests(vi))
 			return;
-		if (vhost_iommu_vring_pending(vr)) {
+		if (vhost_iommu_vring_watch(vr)) {
 			n = vhost_iommu_handle_requests(vi);
 			if (n < 0)
 				return;
@@ -131,7 +131,6 @@ static void serve_requests(struct vhost_iommu *vi)
 			vi->poll_since = 0;
 			look += n;
 		} else if (!polled_enough(vi)) {
-			vhost_iommu_vring_watch(vr);
 			cpu_relax();
 		} else if (!vhost_iommu_vring_enable_kick(vr)) {
 			return;

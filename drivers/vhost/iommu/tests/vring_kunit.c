@@ -43,22 +43,23 @@ static void vring_empty(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, t->vr.broken);
 }
 
-/* To look takes nothing from the ring, and breaks nothing. */
+/* To look takes nothing from the ring. */
 static void vring_watch(struct kunit *test)
 {
 	struct vring_test *t = test->priv;
 
-	vhost_iommu_vring_watch(&t->vr);
+	KUNIT_EXPECT_FALSE(test, vhost_iommu_vring_watch(&t->vr));
 	KUNIT_EXPECT_EQ(test, pop(t), 0);
 	guest_desc(t->g, GUEST_DESC, 3, GUEST_BUF, 16, 0, 0);
 	guest_avail(t->g, 3);
-	vhost_iommu_vring_watch(&t->vr);
-	KUNIT_EXPECT_TRUE(test, vhost_iommu_vring_pending(&t->vr));
+	KUNIT_EXPECT_TRUE(test, vhost_iommu_vring_watch(&t->vr));
+	KUNIT_EXPECT_TRUE(test, vhost_iommu_vring_watch(&t->vr));
 	KUNIT_EXPECT_EQ(test, pop(t), 1);
 	KUNIT_EXPECT_EQ(test, t->chain.head, 3);
-	t->vr.avail = NULL;
-	vhost_iommu_vring_watch(&t->vr);
 	KUNIT_EXPECT_FALSE(test, t->vr.broken);
+	t->vr.avail = NULL;
+	KUNIT_EXPECT_TRUE(test, vhost_iommu_vring_watch(&t->vr));
+	KUNIT_EXPECT_TRUE(test, t->vr.broken);
 }
 
 static void vring_direct_chain(struct kunit *test)
@@ -188,7 +189,7 @@ static void vring_no_status(struct kunit *test)
 }
 
 /* The VMM has taken the memory away meanwhile: the guest learns of no status. */
-static void vring_status_lost(struct kunit *test)
+static void lose_status(struct kunit *test, bool settle)
 {
 	struct vring_test *t = test->priv;
 	u8 __user *tail = (u8 __user *)(TASK_SIZE_MAX - PAGE_SIZE);
@@ -197,11 +198,60 @@ static void vring_status_lost(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push_status(&t->vr, 0, 4, tail,
 							       0));
 	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push(&t->vr, 1, 7));
-	vhost_iommu_vring_settle(&t->vr);
+	if (settle)
+		vhost_iommu_vring_settle(&t->vr);
 	vhost_iommu_vring_publish(&t->vr);
 	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), 2);
 	KUNIT_EXPECT_EQ(test, guest_used_len(t->g, 0), 0);
 	KUNIT_EXPECT_EQ(test, guest_used_len(t->g, 1), 7);
+	KUNIT_EXPECT_FALSE(test, t->vr.broken);
+}
+
+static void vring_status_lost(struct kunit *test)
+{
+	lose_status(test, true);
+}
+
+static void vring_status_lost_late(struct kunit *test)
+{
+	lose_status(test, false);
+}
+
+/* Without vhost_iommu_vring_settle(), a status is written when it is published. */
+static void vring_status_published(struct kunit *test)
+{
+	struct vring_test *t = test->priv;
+	u8 __user *tail = read_request(test, BIT(3));
+	char got[4];
+
+	KUNIT_ASSERT_NOT_NULL(test, (__force void *)tail);
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push_status(&t->vr, 0, 4, tail,
+							       'Z'));
+	vhost_iommu_vring_publish(&t->vr);
+	guest_read(t->g, GUEST_BUF + 64, got, 4);
+	KUNIT_EXPECT_MEMEQ(test, got, "ZBCD", 4);
+	KUNIT_EXPECT_EQ(test, guest_used_len(t->g, 0), 4);
+}
+
+/* What the guest has seen is its own, also if it cannot be asked for interrupts. */
+static void vring_interrupt_word_lost(struct kunit *test)
+{
+	struct vring_test *t = test->priv;
+	u8 __user *tail = read_request(test, BIT(3));
+	char got[4];
+
+	KUNIT_ASSERT_NOT_NULL(test, (__force void *)tail);
+	KUNIT_ASSERT_EQ(test, 0, vhost_iommu_vring_push_status(&t->vr, 0, 4, tail,
+							       'Z'));
+	t->vr.avail = NULL;
+	KUNIT_EXPECT_FALSE(test, vhost_iommu_vring_publish(&t->vr));
+	KUNIT_EXPECT_TRUE(test, t->vr.broken);
+	KUNIT_EXPECT_EQ(test, guest_used_idx(t->g), 1);
+	KUNIT_EXPECT_EQ(test, t->vr.nr_unpublished, 0);
+	guest_write(t->g, GUEST_BUF + 64, "wxyz", 4);
+	vhost_iommu_vring_publish(&t->vr);
+	guest_read(t->g, GUEST_BUF + 64, got, 4);
+	KUNIT_EXPECT_MEMEQ(test, got, "wxyz", 4);
 }
 
 static void vring_indirect_chain(struct kunit *test)
@@ -373,6 +423,9 @@ static struct kunit_case vring_test_cases[] = {
 	KUNIT_CASE(vring_status),
 	KUNIT_CASE(vring_no_status),
 	KUNIT_CASE(vring_status_lost),
+	KUNIT_CASE(vring_status_lost_late),
+	KUNIT_CASE(vring_status_published),
+	KUNIT_CASE(vring_interrupt_word_lost),
 	KUNIT_CASE(vring_indirect_chain),
 	KUNIT_CASE(vring_index_wraps),
 	KUNIT_CASE(vring_loop),

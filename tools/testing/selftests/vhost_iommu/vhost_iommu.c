@@ -55,6 +55,47 @@ TEST_F(vm, requests)
 	EXPECT_EQ(0, get_stats(vm).domains);
 }
 
+/* used_event is the entry that the guest wants to be interrupted for. */
+TEST_F(vm, interrupt_by_index)
+{
+	struct vm *vm = &self->vm;
+	volatile __u16 *event = &vm->request.vring.avail->ring[RING_NUM];
+
+	ASSERT_EQ(0, add_emulated(vm, EP));
+	ASSERT_EQ(0, vm_run(vm, 1));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_TRUE(fired(vm->request.call));
+	*event = vm->request.used + 1;
+	EXPECT_STATUS(OK, map(vm, 1, 0x1000, 0x1000, 0x100000, RW));
+	EXPECT_TRUE(silent(vm->request.call));
+	EXPECT_STATUS(OK, unmap(vm, 1, 0x1000, 0x1000));
+	EXPECT_TRUE(fired(vm->request.call));
+	EXPECT_STATUS(OK, detach(vm, 1, EP));
+	EXPECT_TRUE(silent(vm->request.call));
+}
+
+/* Without the event index a flag says whether it wants to be at all. */
+TEST_F(vm, interrupt_by_flag)
+{
+	struct vm *vm = &self->vm;
+	volatile __u16 *flags = &vm->request.vring.avail->flags;
+	__u64 features;
+
+	ASSERT_EQ(0, ioctl(vm->fd, VHOST_GET_FEATURES, &features));
+	features &= ~(1ULL << VIRTIO_RING_F_EVENT_IDX);
+	ASSERT_EQ(0, ioctl(vm->fd, VHOST_SET_FEATURES, &features));
+	ASSERT_EQ(0, add_emulated(vm, EP));
+	ASSERT_EQ(0, vm_run(vm, 1));
+	EXPECT_STATUS(OK, attach(vm, 1, EP, 0));
+	EXPECT_TRUE(fired(vm->request.call));
+	*flags = VRING_AVAIL_F_NO_INTERRUPT;
+	EXPECT_STATUS(OK, map(vm, 1, 0x1000, 0x1000, 0x100000, RW));
+	EXPECT_TRUE(silent(vm->request.call));
+	*flags = 0;
+	EXPECT_STATUS(OK, unmap(vm, 1, 0x1000, 0x1000));
+	EXPECT_TRUE(fired(vm->request.call));
+}
+
 /* Many requests with one kick. */
 TEST_F(vm, batch)
 {

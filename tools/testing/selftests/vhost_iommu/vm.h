@@ -229,6 +229,15 @@ static inline bool fired(int fd)
 	return poll(&p, 1, 10000) == 1 && read(fd, &count, sizeof(count)) > 0;
 }
 
+/* Did it not, for a while? */
+static inline bool silent(int fd)
+{
+	__u64 count;
+
+	usleep(200000);
+	return read(fd, &count, sizeof(count)) < 0;
+}
+
 static inline bool ring_has_used(const struct ring *r)
 {
 	return __atomic_load_n(&r->vring.used->idx, __ATOMIC_ACQUIRE) != r->used;
