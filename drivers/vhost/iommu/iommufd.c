@@ -75,12 +75,23 @@ static int iommufd_call(struct iommufd_s2 *fd, unsigned int cmd, void *arg,
 	return vhost_iommu_uarg_ioctl(&fd->uarg, fd->file, cmd, arg, size);
 }
 
+static int iommufd_may(const struct iommufd_s2 *fd, unsigned int cmd)
+{
+	return vhost_iommu_uarg_may(&fd->uarg, fd->file, cmd);
+}
+
+static int iommufd_command(struct iommufd_s2 *fd, unsigned int cmd, const void *arg,
+			   size_t size)
+{
+	return vhost_iommu_uarg_command(&fd->uarg, fd->file, cmd, arg, size);
+}
+
 /**
  * vhost_iommu_iommufd_ioctl() - an ioctl of the iommufd
  * @s2: stage 2, of iommufd; the instance is locked
  * @cmd: the ioctl
  * @arg: its argument, overwritten with what is there afterwards
- * @size: bytes of @arg and of what follows it, at most a page
+ * @size: bytes of @arg and of what follows it, a multiple of 4, at most a page
  *
  * Return: as vhost_iommu_uarg_ioctl().
  */
@@ -89,6 +100,35 @@ int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
 {
 	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_ioctl, s2, cmd, arg, size);
 	return iommufd_call(to_iommufd(s2), cmd, arg, size);
+}
+
+/**
+ * vhost_iommu_iommufd_may() - may the VMM issue an ioctl of the iommufd?
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @cmd: the ioctl
+ *
+ * Return: as vhost_iommu_uarg_may().
+ */
+int vhost_iommu_iommufd_may(struct vhost_iommu_s2 *s2, unsigned int cmd)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_may, s2, cmd);
+	return iommufd_may(to_iommufd(s2), cmd);
+}
+
+/**
+ * vhost_iommu_iommufd_command() - an ioctl of the iommufd that answers by what it returns
+ * @s2: stage 2, of iommufd; the instance is locked
+ * @cmd: the ioctl, for which vhost_iommu_iommufd_may() was asked
+ * @arg: its argument
+ * @size: bytes of @arg and of what follows it, a multiple of 4, at most a page
+ *
+ * Return: as vhost_iommu_uarg_command().
+ */
+int vhost_iommu_iommufd_command(struct vhost_iommu_s2 *s2, unsigned int cmd,
+				const void *arg, size_t size)
+{
+	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_command, s2, cmd, arg, size);
+	return iommufd_command(to_iommufd(s2), cmd, arg, size);
 }
 
 /**
@@ -107,7 +147,8 @@ void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id)
  * vhost_iommu_iommufd_arg() - where arguments are
  * @s2: stage 2, of iommufd
  *
- * Return: an address of the VMM's, where @arg of vhost_iommu_iommufd_ioctl() will be.
+ * Return: an address of the VMM's, where @arg of vhost_iommu_iommufd_ioctl() and
+ * vhost_iommu_iommufd_command() will be.
  */
 u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2)
 {
@@ -273,7 +314,7 @@ static int copy_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa, u64 size,
 		arg.flags |= IOMMU_IOAS_MAP_READABLE;
 	if (prot & IOMMU_WRITE)
 		arg.flags |= IOMMU_IOAS_MAP_WRITEABLE;
-	return iommufd_call(fd, IOMMU_IOAS_COPY, &arg, sizeof(arg));
+	return iommufd_command(fd, IOMMU_IOAS_COPY, &arg, sizeof(arg));
 }
 
 /**
@@ -306,7 +347,7 @@ static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 	struct iommufd_s2 *fd = to_iommufd(hw->class->s2);
 	int ret;
 
-	ret = iommufd_call(fd, IOMMU_IOAS_UNMAP, &arg, sizeof(arg));
+	ret = iommufd_command(fd, IOMMU_IOAS_UNMAP, &arg, sizeof(arg));
 	/* A VMM may have put something larger into the place of what we have mapped. */
 	if (ret && !(ret == -ENOENT && fd->restoring))
 		vhost_iommu_iommufd_block(hw);
@@ -449,7 +490,8 @@ static struct iommufd_s2 *create_s2(struct file *file, u32 ioas)
 	ret = vhost_iommu_uarg_init(&fd->uarg);
 	if (ret)
 		goto err_free;
-	ret = vhost_iommu_iommufd_aperture(&fd->s2, &first, &last);
+	ret = iommufd_may(fd, IOMMU_IOAS_COPY) ?: iommufd_may(fd, IOMMU_IOAS_UNMAP) ?:
+	      vhost_iommu_iommufd_aperture(&fd->s2, &first, &last);
 	if (ret)
 		goto err_uarg_end;
 	fd->s2.mm = current->mm;

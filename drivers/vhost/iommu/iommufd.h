@@ -25,6 +25,9 @@ bool vhost_iommu_has_iommufd(const struct vhost_iommu *vi);
 /* iommufd.c, for the rest of the back end */
 int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
 			      void *arg, size_t size);
+int vhost_iommu_iommufd_may(struct vhost_iommu_s2 *s2, unsigned int cmd);
+int vhost_iommu_iommufd_command(struct vhost_iommu_s2 *s2, unsigned int cmd,
+				const void *arg, size_t size);
 void vhost_iommu_iommufd_destroy(struct vhost_iommu_s2 *s2, u32 id);
 u64 vhost_iommu_iommufd_arg(struct vhost_iommu_s2 *s2);
 void vhost_iommu_iommufd_block(struct vhost_iommu_hwdom *hw);

@@ -128,6 +128,9 @@ vhost_iommu_nest_create(struct vhost_iommu *vi,
 	format = find_format(vi->s2, dev->id, &info);
 	if (IS_ERR(format))
 		return ERR_CAST(format);
+	ret = vhost_iommu_iommufd_may(vi->s2, IOMMU_HWPT_INVALIDATE);
+	if (ret)
+		return ERR_PTR(ret);
 	nest = kzalloc(sizeof(*nest), GFP_KERNEL_ACCOUNT);
 	if (!nest)
 		return ERR_PTR(-ENOMEM);
@@ -283,24 +286,19 @@ void vhost_iommu_nest_clear(struct vhost_iommu_domain *domain)
 void vhost_iommu_nest_flush(struct vhost_iommu_hwdom *hw)
 {
 	struct vhost_iommu_nest_batch *batch = hw->batch;
-	struct iommu_hwpt_invalidate head = batch->head;
-	int ret;
+	struct iommu_hwpt_invalidate *head = &batch->head;
 
 	lockdep_assert_held(&hw->owner->vi->lock);
 
-	if (!head.entry_num)
+	if (!head->entry_num)
 		return;
-	batch->head.size = sizeof(head);
-	batch->head.data_uptr = vhost_iommu_iommufd_arg(hw->class->s2) +
-				sizeof(head);
-	ret = vhost_iommu_iommufd_ioctl(hw->class->s2, IOMMU_HWPT_INVALIDATE,
-					batch, sizeof(head) +
-					head.entry_num * head.entry_len);
-	if (ret)
+	head->size = sizeof(*head);
+	head->data_uptr = vhost_iommu_iommufd_arg(hw->class->s2) + sizeof(*head);
+	if (vhost_iommu_iommufd_command(hw->class->s2, IOMMU_HWPT_INVALIDATE, batch,
+					sizeof(*head) +
+					head->entry_num * head->entry_len))
 		vhost_iommu_iommufd_block(hw);
-	/* The VMM may have written to it. */
-	head.entry_num = 0;
-	batch->head = head;
+	head->entry_num = 0;
 }
 
 /**

@@ -19,6 +19,10 @@ struct vhost_iommu_uarg {
 
 int vhost_iommu_uarg_init(struct vhost_iommu_uarg *uarg);
 void vhost_iommu_uarg_end(struct vhost_iommu_uarg *uarg);
+int vhost_iommu_uarg_may(const struct vhost_iommu_uarg *uarg, struct file *file,
+			 unsigned int cmd);
+int vhost_iommu_uarg_command(const struct vhost_iommu_uarg *uarg, struct file *file,
+			     unsigned int cmd, const void *arg, size_t size);
 int vhost_iommu_uarg_ioctl(const struct vhost_iommu_uarg *uarg, struct file *file,
 			   unsigned int cmd, void *arg, size_t size);
 

@@ -613,9 +613,14 @@ struct vhost_iommu_iommufd {
  * Instances that share an iommufd are told of the memory each. While no VFIO device is
  * an endpoint, another IOAS can be named, of which no memory is known at first.
  *
+ * A security module is asked here whether the caller may have IOMMU_IOAS_COPY and
+ * IOMMU_IOAS_UNMAP (and for IOMMU_HWPT_INVALIDATE when an endpoint is added whose tables
+ * the hardware could walk), and not for each request of the guest.
+ *
  * Errors: EBADF for @iommufd; EINVAL if it is none; ENOENT if there is no such IOAS; EBUSY
- * if an endpoint uses the last one, or there was a device in a container before; ENOMEM;
- * EOPNOTSUPP without iommufd or character devices of VFIO in the kernel.
+ * if an endpoint uses the last one, or there was a device in a container before; EACCES or
+ * EPERM of a security module; ENOMEM; EOPNOTSUPP without iommufd or character devices of
+ * VFIO in the kernel.
  */
 #define VHOST_IOMMU_SET_IOMMUFD		_IO(VHOST_IOMMU_TYPE, 0xaf)
 

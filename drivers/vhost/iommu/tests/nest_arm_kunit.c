@@ -96,12 +96,23 @@ static void fake_hw_info(struct arm_test *t, struct iommu_hw_info *arg)
 	arg->data_len = sizeof(t->smmu);
 }
 
-static void fake_invalidate(struct arm_test *t, struct iommu_hwpt_invalidate *arg)
+static int fake_may(struct vhost_iommu_s2 *s2, unsigned int cmd)
 {
+	struct arm_test *t = current_arm();
+
+	return cmd == t->fail_cmd ? t->error : 0;
+}
+
+static int fake_command(struct vhost_iommu_s2 *s2, unsigned int cmd, const void *data,
+			size_t size)
+{
+	const struct iommu_hwpt_invalidate *arg = data;
 	struct kunit *test = kunit_get_current_test();
 	const __le64 *word = (void *)(arg + 1);
+	struct arm_test *t = current_arm();
 	u32 i;
 
+	KUNIT_EXPECT_EQ(test, cmd, IOMMU_HWPT_INVALIDATE);
 	KUNIT_EXPECT_EQ(test, t->class.nest->viommu, arg->hwpt_id);
 	KUNIT_EXPECT_EQ(test, IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3,
 			arg->data_type);
@@ -109,6 +120,7 @@ static void fake_invalidate(struct arm_test *t, struct iommu_hwpt_invalidate *ar
 	for (i = 0; i < 2 * arg->entry_num; i++)
 		t->command[t->nr + i / 2].word[i % 2] = le64_to_cpu(word[i]);
 	t->nr += arg->entry_num;
+	return 0;
 }
 
 static int fake_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd, void *arg,
@@ -132,9 +144,6 @@ static int fake_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd, void *arg,
 	case IOMMU_VDEVICE_ALLOC:
 		t->vdevice = *(struct iommu_vdevice_alloc *)arg;
 		((struct iommu_vdevice_alloc *)arg)->out_vdevice_id = new_object(t);
-		return 0;
-	case IOMMU_HWPT_INVALIDATE:
-		fake_invalidate(t, arg);
 		return 0;
 	case IOMMU_DESTROY:
 		t->objects--;
@@ -213,6 +222,8 @@ static int arm_init(struct kunit *test)
 	domain_init(t);
 
 	kunit_activate_static_stub(test, vhost_iommu_iommufd_ioctl, fake_ioctl);
+	kunit_activate_static_stub(test, vhost_iommu_iommufd_may, fake_may);
+	kunit_activate_static_stub(test, vhost_iommu_iommufd_command, fake_command);
 	kunit_activate_static_stub(test, vhost_iommu_iommufd_arg, fake_arg);
 	kunit_activate_static_stub(test, vhost_iommu_vevents_create, fake_events);
 	kunit_activate_static_stub(test, vhost_iommu_vevents_destroy,

@@ -83,12 +83,24 @@ static void fake_alloc(struct nest_test *t, struct iommu_hwpt_alloc *arg)
 	arg->out_hwpt_id = ++t->next_id;
 }
 
-static void fake_invalidate(struct nest_test *t, struct iommu_hwpt_invalidate *arg,
-			    size_t size)
+static int fake_may(struct vhost_iommu_s2 *s2, unsigned int cmd)
 {
-	struct kunit *test = kunit_get_current_test();
+	struct nest_test *t = current_nest();
 
+	return cmd == t->fail_cmd ? t->error : 0;
+}
+
+static int fake_command(struct vhost_iommu_s2 *s2, unsigned int cmd, const void *data,
+			size_t size)
+{
+	const struct iommu_hwpt_invalidate *arg = data;
+	struct kunit *test = kunit_get_current_test();
+	struct nest_test *t = current_nest();
+
+	if (cmd == t->fail_cmd)
+		return t->error;
 	t->calls++;
+	KUNIT_EXPECT_EQ(test, cmd, IOMMU_HWPT_INVALIDATE);
 	KUNIT_EXPECT_EQ(test, t->hw.pt, arg->hwpt_id);
 	KUNIT_EXPECT_EQ(test, ARG_ADDR + sizeof(*arg), arg->data_uptr);
 	KUNIT_ASSERT_EQ(test, sizeof(t->inv[0]), arg->entry_len);
@@ -97,8 +109,7 @@ static void fake_invalidate(struct nest_test *t, struct iommu_hwpt_invalidate *a
 	KUNIT_ASSERT_LE(test, t->nr + arg->entry_num, RECORDS);
 	memcpy(&t->inv[t->nr], arg + 1, arg->entry_num * arg->entry_len);
 	t->nr += arg->entry_num;
-	/* A VMM can write there. */
-	memset(arg, 0xff, size);
+	return 0;
 }
 
 static int fake_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd, void *arg,
@@ -114,9 +125,6 @@ static int fake_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd, void *arg,
 		return 0;
 	case IOMMU_HWPT_ALLOC:
 		fake_alloc(t, arg);
-		return 0;
-	case IOMMU_HWPT_INVALIDATE:
-		fake_invalidate(t, arg, size);
 		return 0;
 	case IOMMU_DESTROY:
 		t->objects--;
@@ -181,6 +189,8 @@ static int nest_init(struct kunit *test)
 	list_add(&t->hw.owner_list, &t->domain.nests);
 
 	kunit_activate_static_stub(test, vhost_iommu_iommufd_ioctl, fake_ioctl);
+	kunit_activate_static_stub(test, vhost_iommu_iommufd_may, fake_may);
+	kunit_activate_static_stub(test, vhost_iommu_iommufd_command, fake_command);
 	kunit_activate_static_stub(test, vhost_iommu_iommufd_arg, fake_arg);
 	return 0;
 }
@@ -257,6 +267,10 @@ static void vtd_is_not_found(struct kunit *test)
 	t->fail_cmd = IOMMU_HWPT_ALLOC;
 	t->error = -EINVAL;
 	cannot(test, t, -EINVAL);
+	/* What a security module does not let the VMM do */
+	t->fail_cmd = IOMMU_HWPT_INVALIDATE;
+	t->error = -EACCES;
+	cannot(test, t, -EACCES);
 }
 
 /* A hardware domain as there is one in a domain with a table. */
@@ -401,23 +415,24 @@ static void vtd_invalidate(struct kunit *test)
 	free_hwdom(test);
 }
 
-/* A batch that is full goes, and what a VMM has written to it is not used. */
+/* A batch that is full goes, and nothing of it is left in the next. */
 static void full_batch(struct kunit *test)
 {
 	struct nest_test *t = test->priv;
 	unsigned int i;
 
 	make_hwdom(test);
-	for (i = 0; i < VHOST_IOMMU_NEST_BATCH + 1; i++)
-		invalidate(t, i * SZ_4K, (i + 1) * SZ_4K - 1, false);
+	for (i = 0; i < VHOST_IOMMU_NEST_BATCH; i++)
+		invalidate(t, i * SZ_4K, (i + 1) * SZ_4K - 1, true);
+	invalidate(t, i * SZ_4K, (i + 1) * SZ_4K - 1, false);
 	KUNIT_EXPECT_EQ(test, 1, t->calls);
 	KUNIT_EXPECT_EQ(test, VHOST_IOMMU_NEST_BATCH, t->nr);
 	flush(t);
 	KUNIT_EXPECT_EQ(test, 2, t->calls);
 	KUNIT_ASSERT_EQ(test, VHOST_IOMMU_NEST_BATCH + 1, t->nr);
-	for (i = 0; i < t->nr; i++)
-		expect_inv(test, i, i * SZ_4K, 1, 0);
-	KUNIT_EXPECT_EQ(test, 0, t->inv[t->nr - 1].__reserved);
+	for (i = 0; i < VHOST_IOMMU_NEST_BATCH; i++)
+		expect_inv(test, i, i * SZ_4K, 1, IOMMU_VTD_INV_FLAGS_LEAF);
+	expect_inv(test, i, i * SZ_4K, 1, 0);
 	free_hwdom(test);
 }
 
