@@ -47,7 +47,7 @@ map_part()
 read_disk()
 {
 	fio --name=disk --filename=$disk --direct=1 --thread \
-		--time_based --runtime="$((2 * ${SECONDS_EACH:-1}))" --ramp_time=0.2 \
+		--time_based --runtime="$((3 * ${SECONDS_EACH:-1}))" --ramp_time=0.2 \
 		--group_reporting --output-format=terse --terse-version=3 "$@" |
 		awk -F ';' '$8 > 0 { printf "%.1f\n", 1000000 / $8 }'
 }
