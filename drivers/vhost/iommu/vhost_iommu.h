@@ -60,6 +60,8 @@ struct vhost_task;
 
 #define VHOST_IOMMU_FAULTS_MAX	64U
 #define VHOST_IOMMU_POLL_US_MAX	1000000U
+/* How many notifications that a poll would have saved it takes to poll again at once. */
+#define VHOST_IOMMU_KICK_STREAK	8U
 
 enum vhost_iommu_queue {
 	VHOST_IOMMU_VQ_REQUEST,

@@ -17,8 +17,6 @@
 #define LOOKS		16
 /* How many notifications to let pass, at the most, until polling is tried again. */
 #define POLL_BACKOFF_MAX	255U
-/* How many that a poll would have saved it takes to try at once. */
-#define KICK_STREAK		8
 
 static unsigned int poll_us = 200;
 module_param(poll_us, uint, 0644);
@@ -99,7 +97,7 @@ bool vhost_iommu_poll_pays(struct vhost_iommu *vi)
 	else
 		vi->kick_streak = 0;
 	vi->kick_last = now;
-	if (!vi->poll_skip || vi->kick_streak >= KICK_STREAK) {
+	if (!vi->poll_skip || vi->kick_streak >= VHOST_IOMMU_KICK_STREAK) {
 		vi->poll_skip = 0;
 		vi->kick_streak = 0;
 		return true;

@@ -8,8 +8,6 @@
 
 /* Longer than anything here takes, and shorter than the machine has been up. */
 #define POLL_US		100000
-/* KICK_STREAK of worker.c */
-#define STREAK		8
 #define SKIP		100
 
 static int worker_test_init(struct kunit *test)
@@ -51,7 +49,7 @@ static void poll_off(struct kunit *test)
 	unsigned int i;
 
 	vi->poll_us = 0;
-	for (i = 0; i < 2 * STREAK; i++)
+	for (i = 0; i < 2 * VHOST_IOMMU_KICK_STREAK; i++)
 		KUNIT_EXPECT_FALSE(test, kick(vi));
 }
 
@@ -73,7 +71,7 @@ static void poll_after_streak(struct kunit *test)
 
 	vi->poll_skip = SKIP;
 	KUNIT_EXPECT_FALSE(test, late_kick(vi));
-	for (i = 1; i < STREAK; i++)
+	for (i = 1; i < VHOST_IOMMU_KICK_STREAK; i++)
 		KUNIT_EXPECT_FALSE(test, kick(vi));
 	KUNIT_EXPECT_TRUE(test, kick(vi));
 	KUNIT_EXPECT_EQ(test, vi->poll_skip, 0);
