@@ -158,7 +158,11 @@ guest_state()
 		echo "its QEMU runs"
 	else
 		wait "$guest_pid" || status=$?
-		echo "its QEMU ended with status $status"
+		case $status in
+		# Waited for already, after guest_kill
+		127)	echo "its QEMU is gone" ;;
+		*)	echo "its QEMU ended with status $status" ;;
+		esac
 	fi
 }
 
