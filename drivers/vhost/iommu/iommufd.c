@@ -75,17 +75,6 @@ static int iommufd_call(struct iommufd_s2 *fd, unsigned int cmd, void *arg,
 	return vhost_iommu_uarg_ioctl(&fd->uarg, fd->file, cmd, arg, size);
 }
 
-static int iommufd_may(const struct iommufd_s2 *fd, unsigned int cmd)
-{
-	return vhost_iommu_uarg_may(&fd->uarg, fd->file, cmd);
-}
-
-static int iommufd_command(struct iommufd_s2 *fd, unsigned int cmd, const void *arg,
-			   size_t size)
-{
-	return vhost_iommu_uarg_command(&fd->uarg, fd->file, cmd, arg, size);
-}
-
 /**
  * vhost_iommu_iommufd_ioctl() - an ioctl of the iommufd
  * @s2: stage 2, of iommufd; the instance is locked
@@ -111,8 +100,10 @@ int vhost_iommu_iommufd_ioctl(struct vhost_iommu_s2 *s2, unsigned int cmd,
  */
 int vhost_iommu_iommufd_may(struct vhost_iommu_s2 *s2, unsigned int cmd)
 {
+	struct iommufd_s2 *fd = to_iommufd(s2);
+
 	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_may, s2, cmd);
-	return iommufd_may(to_iommufd(s2), cmd);
+	return vhost_iommu_uarg_may(&fd->uarg, fd->file, cmd);
 }
 
 /**
@@ -127,8 +118,10 @@ int vhost_iommu_iommufd_may(struct vhost_iommu_s2 *s2, unsigned int cmd)
 int vhost_iommu_iommufd_command(struct vhost_iommu_s2 *s2, unsigned int cmd,
 				const void *arg, size_t size)
 {
+	struct iommufd_s2 *fd = to_iommufd(s2);
+
 	KUNIT_STATIC_STUB_REDIRECT(vhost_iommu_iommufd_command, s2, cmd, arg, size);
-	return iommufd_command(to_iommufd(s2), cmd, arg, size);
+	return vhost_iommu_uarg_command(&fd->uarg, fd->file, cmd, arg, size);
 }
 
 /**
@@ -314,7 +307,7 @@ static int copy_piece(struct vhost_iommu_hwdom *hw, u64 iova, u64 gpa, u64 size,
 		arg.flags |= IOMMU_IOAS_MAP_READABLE;
 	if (prot & IOMMU_WRITE)
 		arg.flags |= IOMMU_IOAS_MAP_WRITEABLE;
-	return iommufd_command(fd, IOMMU_IOAS_COPY, &arg, sizeof(arg));
+	return vhost_iommu_iommufd_command(&fd->s2, IOMMU_IOAS_COPY, &arg, sizeof(arg));
 }
 
 /**
@@ -347,7 +340,7 @@ static void iommufd_unmap(struct vhost_iommu_hwdom *hw, u64 iova, u64 size)
 	struct iommufd_s2 *fd = to_iommufd(hw->class->s2);
 	int ret;
 
-	ret = iommufd_command(fd, IOMMU_IOAS_UNMAP, &arg, sizeof(arg));
+	ret = vhost_iommu_iommufd_command(&fd->s2, IOMMU_IOAS_UNMAP, &arg, sizeof(arg));
 	/* A VMM may have put something larger into the place of what we have mapped. */
 	if (ret && !(ret == -ENOENT && fd->restoring))
 		vhost_iommu_iommufd_block(hw);
@@ -490,7 +483,8 @@ static struct iommufd_s2 *create_s2(struct file *file, u32 ioas)
 	ret = vhost_iommu_uarg_init(&fd->uarg);
 	if (ret)
 		goto err_free;
-	ret = iommufd_may(fd, IOMMU_IOAS_COPY) ?: iommufd_may(fd, IOMMU_IOAS_UNMAP) ?:
+	ret = vhost_iommu_iommufd_may(&fd->s2, IOMMU_IOAS_COPY) ?:
+	      vhost_iommu_iommufd_may(&fd->s2, IOMMU_IOAS_UNMAP) ?:
 	      vhost_iommu_iommufd_aperture(&fd->s2, &first, &last);
 	if (ret)
 		goto err_uarg_end;
