@@ -70,12 +70,10 @@ guest_figures()
 	fact column "$1"
 	# shellcheck disable=SC2086
 	guest_boot $assigned
-	if guest_follow 120; then
+	if guest_reaches "$1: the guest reaches its end" 120; then
 		note "$1: $(requests_and_kicks)"
 		request_figures "$1"
 		check_walked
-	else
-		fail "$1: the guest reaches its end" "see the console"
 	fi
 	guest_kill
 }

@@ -132,12 +132,7 @@ demo()
 	leaks_before
 	echo "$marker" > /dev/kmsg
 	guest_boot "$nvme" "$edu"
-	if ! guest_follow 300; then
-		guest_state > /run/guest.state
-		fail "host: the guest reaches its end" \
-			"$(cat /run/guest.state), see the console"
-		return
-	fi
+	guest_reaches "host: the guest reaches its end" 300 || return
 	account
 	check_faults "$marker"
 	kill_test

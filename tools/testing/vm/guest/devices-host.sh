@@ -72,9 +72,7 @@ start()
 # step NAME: waits for the guest to come so far.
 step()
 {
-	guest_follow 120 "step $1" && return
-	fail "host: the guest comes to step $1" "see the console"
-	return 1
+	guest_reaches "host: the guest comes to step $1" 120 "step $1"
 }
 
 # In MiB: of all processes, and what counts against the limit of QEMU.
@@ -175,8 +173,7 @@ run_guest()
 	monitor device_del behind1
 	step unbind || return
 	unbind || return
-	guest_follow 120 ||
-		fail "host: the guest reaches its end" "see the console"
+	guest_reaches "host: the guest reaches its end" 120
 	check_pins "after a reset" "$GUEST_MEM"
 }
 

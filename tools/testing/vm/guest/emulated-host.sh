@@ -117,9 +117,7 @@ stat_above()
 # step NAME: waits for the guest to come so far.
 step()
 {
-	guest_follow 90 "step $1" && return
-	fail "host: the guest comes to step $1" "see the console"
-	return 1
+	guest_reaches "host: the guest comes to step $1" 90 "step $1"
 }
 
 # plug NAME DEVICE: and take it out, when the guest says so.
@@ -236,7 +234,7 @@ save_and_restore()
 	rm /run/state
 	echo restored > /run/answer
 	snapshot || return
-	guest_follow 90 || fail "host: the guest reaches its end" "see the console"
+	guest_reaches "host: the guest reaches its end" 90
 }
 
 # The guest goes back to a snapshot, which has its memory and its disk. Every disk

@@ -260,6 +260,19 @@ guest_follow()
 	return 1
 }
 
+# guest_reaches NAME SECONDS [LINE]: guest_follow, whose failure is one of the check NAME, and
+# says what became of the guest.
+guest_reaches()
+{
+	local name=$1
+
+	shift
+	guest_follow "$@" && return
+	guest_state > /run/guest.state
+	fail "$name" "$(cat /run/guest.state), see the console"
+	return 1
+}
+
 guest_gone()
 {
 	! guest_alive

@@ -134,9 +134,7 @@ reset_and_off()
 	# shellcheck disable=SC2034
 	guest_options=
 	guest_start "$nvme"
-	if ! guest_follow 300; then
-		fail "reset: the guest comes back and to its end" \
-			"see the console"
+	if ! guest_reaches "reset: the guest comes back and to its end" 300; then
 		guest_kill
 		return
 	fi

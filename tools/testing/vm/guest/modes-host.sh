@@ -75,8 +75,7 @@ mode()
 	GUEST_APPEND=$2
 	make_disk
 	guest_boot "$nvme,addr=3" "$edu,addr=6"
-	if ! guest_follow 120; then
-		fail "$1: the guest comes to its end" "see the console"
+	if ! guest_reaches "$1: the guest comes to its end" 120; then
 		guest_kill
 		return
 	fi

@@ -36,9 +36,7 @@ start()
 	read -r began _ < /proc/uptime
 	# shellcheck disable=SC2086
 	guest_start $devices
-	if ! guest_follow 300; then
-		fail "$1: the guest reads its disk" "see the console"
-	else
+	if guest_reaches "$1: the guest reads its disk" 300; then
 		fact first_dma "$(awk -v began="$began" \
 			'{ print $1 - began }' /proc/uptime)"
 		fact pinned "$(pinned_now)"
