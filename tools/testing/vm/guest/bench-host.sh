@@ -69,8 +69,8 @@ guest_figures()
 	guest_column "$1"
 	fact column "$1"
 	# shellcheck disable=SC2086
-	guest_boot $assigned
-	if guest_reaches "$1: the guest reaches its end" 120; then
+	guest_start $assigned
+	if guest_reaches "$1: the guest reaches its end" 180; then
 		note "$1: $(requests_and_kicks)"
 		request_figures "$1"
 		check_walked

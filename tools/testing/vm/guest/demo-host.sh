@@ -131,7 +131,7 @@ demo()
 	prepare
 	leaks_before
 	echo "$marker" > /dev/kmsg
-	guest_boot "$nvme" "$edu"
+	guest_start "$nvme" "$edu"
 	guest_reaches "host: the guest reaches its end" 300 || return
 	account
 	check_faults "$marker"

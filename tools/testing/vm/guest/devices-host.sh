@@ -63,7 +63,7 @@ start()
 	# shellcheck disable=SC2086
 	set -- $edus $pair
 	taken=$4
-	guest_boot "$nvme" "$1,addr=10.0" "$2,addr=11.0" \
+	guest_start "$nvme" "$1,addr=10.0" "$2,addr=11.0" \
 		"$3,bus=port1,id=behind1" "$4,bus=port2,id=behind2" \
 		"$5,addr=12.0,multifunction=on" "$6,addr=12.1"
 	GUEST_MEM=$memory

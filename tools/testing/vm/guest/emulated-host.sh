@@ -271,7 +271,7 @@ emulated()
 	qtest
 	prepare
 	serve
-	guest_boot "$nvme,id=nvme,addr=10"
+	guest_start "$nvme,id=nvme,addr=10"
 	devices && step unplug-nvme && refuse && step save && save_and_restore
 	guest_kill
 	leaks_check kill "$(pci_group "$nvme")" "$(pci_group "$edu")"

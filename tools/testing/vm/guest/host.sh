@@ -113,22 +113,6 @@ guest_start()
 	guest_pid=$!
 }
 
-# guest_boot ADDRESS...: guest_start, and once more if the guest is lost before it says that
-# it is up, which is noted: in the emulation some are reset in their early boot, without
-# a word. If a guest panics, whoever started this machine finds that on its console.
-guest_boot()
-{
-	local try
-
-	for try in first second; do
-		guest_start "$@"
-		guest_follow 120 up && return
-		guest_state > /run/guest.state
-		note "the $try guest is lost before it is up, $(cat /run/guest.state)"
-		guest_kill
-	done
-}
-
 # Where the IOMMU can walk the guest's tables, none of them is shadowed.
 check_walked()
 {

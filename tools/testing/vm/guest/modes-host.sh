@@ -74,8 +74,8 @@ mode()
 	guest_prefix="$1: "
 	GUEST_APPEND=$2
 	make_disk
-	guest_boot "$nvme,addr=3" "$edu,addr=6"
-	if ! guest_reaches "$1: the guest comes to its end" 120; then
+	guest_start "$nvme,addr=3" "$edu,addr=6"
+	if ! guest_reaches "$1: the guest comes to its end" 180; then
 		guest_kill
 		return
 	fi

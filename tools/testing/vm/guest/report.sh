@@ -6,7 +6,6 @@
 # number that only this run knows, so nothing that turns up elsewhere can be taken
 # for them.
 #
-#   up                the first line of a guest
 #   note TEXT         progress
 #   fact NAME VALUE   a figure
 #   ok NAME, ok NAME # SKIP REASON, not ok NAME # REASON
