@@ -62,6 +62,8 @@ struct vhost_task;
 #define VHOST_IOMMU_POLL_US_MAX	1000000U
 /* How many notifications that a poll would have saved it takes to poll again at once. */
 #define VHOST_IOMMU_KICK_STREAK	8U
+/* How often the worker has to find requests without a long wait for it to be a run. */
+#define VHOST_IOMMU_POLL_RUN	64U
 
 enum vhost_iommu_queue {
 	VHOST_IOMMU_VQ_REQUEST,
@@ -89,12 +91,14 @@ enum vhost_iommu_work {
  * @running: the worker may touch the queues; @lock
  * @task: the worker, created by the first start; @lock
  * @work: reasons to wake the worker; atomic
- * @poll_us: how long the worker looks for a next request at the most, in
- *	microseconds; @lock
+ * @poll_us: how long the worker looks for a next request, in microseconds, and longer
+ *	in a run; @lock
  * @poll_skip: notifications until it does so again; @lock
  * @poll_backoff: what @poll_skip was set to: doubled and more when the worker has
  *	looked in vain, halved whenever it has found a request; @lock
  * @poll_since: since when it has found nothing, by local_clock(), or 0; only the worker
+ * @poll_run: how often in a row it has found requests within @poll_us, up to
+ *	VHOST_IOMMU_POLL_RUN; only the worker
  * @kick_last: when who brought the last notification was done, by local_clock(); @lock
  * @kick_streak: notifications in a row that a poll would have saved; @lock
  * @file: the open file. @kick_work has a reference while it is queued
@@ -136,6 +140,7 @@ struct vhost_iommu {
 	unsigned int			poll_skip;
 	unsigned int			poll_backoff;
 	u64				poll_since;
+	unsigned int			poll_run;
 	u64				kick_last;
 	unsigned int			kick_streak;
 
@@ -185,6 +190,8 @@ void vhost_iommu_stop(struct vhost_iommu *vi);
 void vhost_iommu_stop_worker(struct vhost_iommu *vi);
 unsigned int vhost_iommu_default_poll_us(void);
 void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work);
+unsigned int vhost_iommu_poll_limit(const struct vhost_iommu *vi);
+void vhost_iommu_poll_worked(struct vhost_iommu *vi);
 bool vhost_iommu_poll_pays(struct vhost_iommu *vi);
 
 /* kick.c */

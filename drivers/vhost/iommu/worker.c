@@ -17,11 +17,13 @@
 #define LOOKS		16
 /* How many notifications to let pass, at the most, until polling is tried again. */
 #define POLL_BACKOFF_MAX	255U
+/* How many times poll_us to look for the next request of a guest that is in a run. */
+#define POLL_RUN_FACTOR		5
 
 static unsigned int poll_us = 200;
 module_param(poll_us, uint, 0644);
 MODULE_PARM_DESC(poll_us,
-		 "Microseconds to look for a next request before sleeping, at the most, unless the VMM sets it; 0 for not at all (200)");
+		 "Microseconds to look for a next request before sleeping, five times as long in a run of requests, unless the VMM sets it; 0 for not at all (200)");
 
 /**
  * vhost_iommu_default_poll_us() - how long to poll if the VMM does not say
@@ -51,11 +53,50 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 		vhost_task_wake(task);
 }
 
+/**
+ * vhost_iommu_poll_limit() - how long is the worker to look for the next request?
+ * @vi: the instance, locked
+ *
+ * A guest that has sent one request right after the other, and stops, was interrupted, as
+ * a rule. It goes on when it is back, and would have to notify then. Of another, a request
+ * that does not come soon does not come.
+ *
+ * Return: microseconds.
+ */
+unsigned int vhost_iommu_poll_limit(const struct vhost_iommu *vi)
+{
+	lockdep_assert_held(&vi->lock);
+
+	if (vi->poll_run < VHOST_IOMMU_POLL_RUN)
+		return vi->poll_us;
+	return min(vi->poll_us * POLL_RUN_FACTOR, VHOST_IOMMU_POLL_US_MAX);
+}
+
 /* Nothing came while we polled: let the next notifications pass before we try again. */
 static void poll_failed(struct vhost_iommu *vi)
 {
 	vi->poll_backoff = min(2 * vi->poll_backoff + 1, POLL_BACKOFF_MAX);
 	vi->poll_skip = vi->poll_backoff;
+	vi->poll_run = 0;
+}
+
+/**
+ * vhost_iommu_poll_worked() - the worker has found a request
+ * @vi: the instance, locked
+ *
+ * One that came late ends a run, even if the worker was ready to look for longer: a guest
+ * whose every request comes late is not worth it.
+ */
+void vhost_iommu_poll_worked(struct vhost_iommu *vi)
+{
+	lockdep_assert_held(&vi->lock);
+
+	if (vi->poll_since && local_clock() > vi->poll_since + vi->poll_us * NSEC_PER_USEC)
+		vi->poll_run = 0;
+	else if (vi->poll_run < VHOST_IOMMU_POLL_RUN)
+		vi->poll_run++;
+	vi->poll_backoff /= 2;
+	vi->poll_since = 0;
 }
 
 static bool polled_enough(struct vhost_iommu *vi)
@@ -67,7 +108,7 @@ static bool polled_enough(struct vhost_iommu *vi)
 	now = local_clock();
 	if (!vi->poll_since)
 		vi->poll_since = now;
-	if (now <= vi->poll_since + vi->poll_us * NSEC_PER_USEC)
+	if (now <= vi->poll_since + vhost_iommu_poll_limit(vi) * NSEC_PER_USEC)
 		return false;
 	poll_failed(vi);
 	return true;
@@ -122,11 +163,10 @@ static void serve_requests(struct vhost_iommu *vi)
 		if (!vhost_iommu_complete_requests(vi))
 			return;
 		if (vhost_iommu_vring_watch(vr)) {
+			vhost_iommu_poll_worked(vi);
 			n = vhost_iommu_handle_requests(vi);
 			if (n < 0)
 				return;
-			vi->poll_backoff /= 2;
-			vi->poll_since = 0;
 			look += n;
 		} else if (!polled_enough(vi)) {
 			cpu_relax();
@@ -161,6 +201,7 @@ static bool worker_fn(void *data)
 
 	if (!READ_ONCE(vi->work)) {
 		vi->poll_since = 0;
+		vi->poll_run = 0;
 		return false;
 	}
 	__set_current_state(TASK_RUNNING);

@@ -3,6 +3,7 @@
  * When the worker is to poll, after a notification.
  */
 #include <kunit/test.h>
+#include <linux/sched/clock.h>
 
 #include "../vhost_iommu.h"
 
@@ -90,12 +91,49 @@ static void poll_not_after_pairs(struct kunit *test)
 	}
 }
 
+/* A request that was found @us after the worker began to look, or at once. */
+static unsigned int limit_after(struct vhost_iommu *vi, unsigned int us)
+{
+	unsigned int limit;
+
+	mutex_lock(&vi->lock);
+	vi->poll_since = us ? local_clock() - us * NSEC_PER_USEC : 0;
+	vhost_iommu_poll_worked(vi);
+	limit = vhost_iommu_poll_limit(vi);
+	mutex_unlock(&vi->lock);
+	return limit;
+}
+
+static void poll_longer_in_a_run(struct kunit *test)
+{
+	struct vhost_iommu *vi = test->priv;
+	unsigned int i;
+
+	for (i = 1; i < VHOST_IOMMU_POLL_RUN; i++)
+		KUNIT_EXPECT_EQ(test, limit_after(vi, i % 2), POLL_US);
+	KUNIT_EXPECT_EQ(test, limit_after(vi, 1), 5 * POLL_US);
+	KUNIT_EXPECT_EQ(test, limit_after(vi, 0), 5 * POLL_US);
+	KUNIT_EXPECT_EQ(test, limit_after(vi, 2 * POLL_US), POLL_US);
+	KUNIT_EXPECT_EQ(test, limit_after(vi, 1), POLL_US);
+}
+
+static void poll_a_second_at_the_most(struct kunit *test)
+{
+	struct vhost_iommu *vi = test->priv;
+
+	vi->poll_us = VHOST_IOMMU_POLL_US_MAX;
+	vi->poll_run = VHOST_IOMMU_POLL_RUN;
+	KUNIT_EXPECT_EQ(test, limit_after(vi, 0), VHOST_IOMMU_POLL_US_MAX);
+}
+
 static struct kunit_case worker_test_cases[] = {
 	KUNIT_CASE(poll_first),
 	KUNIT_CASE(poll_off),
 	KUNIT_CASE(poll_after_skip),
 	KUNIT_CASE(poll_after_streak),
 	KUNIT_CASE(poll_not_after_pairs),
+	KUNIT_CASE(poll_longer_in_a_run),
+	KUNIT_CASE(poll_a_second_at_the_most),
 	{}
 };
 
