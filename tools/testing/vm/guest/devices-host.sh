@@ -72,7 +72,7 @@ start()
 # step NAME: waits for the guest to come so far.
 step()
 {
-	guest_reaches "host: the guest comes to step $1" 120 "step $1"
+	guest_reaches "host: the guest comes to step $1" 180 "step $1"
 }
 
 # In MiB: of all processes, and what counts against the limit of QEMU.

@@ -117,7 +117,7 @@ stat_above()
 # step NAME: waits for the guest to come so far.
 step()
 {
-	guest_reaches "host: the guest comes to step $1" 90 "step $1"
+	guest_reaches "host: the guest comes to step $1" 180 "step $1"
 }
 
 # plug NAME DEVICE: and take it out, when the guest says so.
