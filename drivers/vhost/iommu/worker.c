@@ -61,6 +61,7 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
  * a rule. It goes on when it is back, and would have to notify then. Of another, a request
  * that does not come soon does not come.
  *
+ * Context: the worker.
  * Return: microseconds.
  */
 unsigned int vhost_iommu_poll_limit(const struct vhost_iommu *vi)
@@ -86,6 +87,8 @@ static void poll_failed(struct vhost_iommu *vi)
  *
  * One that came late ends a run, even if the worker was ready to look for longer: a guest
  * whose every request comes late is not worth it.
+ *
+ * Context: the worker.
  */
 void vhost_iommu_poll_worked(struct vhost_iommu *vi)
 {
