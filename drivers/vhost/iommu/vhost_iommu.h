@@ -190,8 +190,8 @@ void vhost_iommu_stop(struct vhost_iommu *vi);
 void vhost_iommu_stop_worker(struct vhost_iommu *vi);
 unsigned int vhost_iommu_default_poll_us(void);
 void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work);
-unsigned int vhost_iommu_poll_limit(const struct vhost_iommu *vi);
 void vhost_iommu_poll_worked(struct vhost_iommu *vi);
+bool vhost_iommu_poll_over(struct vhost_iommu *vi);
 bool vhost_iommu_poll_pays(struct vhost_iommu *vi);
 
 /* kick.c */

@@ -53,21 +53,13 @@ void vhost_iommu_wake(struct vhost_iommu *vi, enum vhost_iommu_work work)
 		vhost_task_wake(task);
 }
 
-/**
- * vhost_iommu_poll_limit() - how long is the worker to look for the next request?
- * @vi: the instance, locked
- *
- * A guest that has sent one request right after the other, and stops, was interrupted, as
- * a rule. It goes on when it is back, and would have to notify then. Of another, a request
- * that does not come soon does not come.
- *
- * Context: the worker.
- * Return: microseconds.
+/*
+ * How many microseconds to look for the next request. A guest that has sent one right
+ * after the other, and stops, was interrupted, as a rule. It goes on when it is back, and
+ * would have to notify then. Of another, a request that does not come soon does not come.
  */
-unsigned int vhost_iommu_poll_limit(const struct vhost_iommu *vi)
+static unsigned int poll_limit(const struct vhost_iommu *vi)
 {
-	lockdep_assert_held(&vi->lock);
-
 	if (vi->poll_run < VHOST_IOMMU_POLL_RUN)
 		return vi->poll_us;
 	return min(vi->poll_us * POLL_RUN_FACTOR, VHOST_IOMMU_POLL_US_MAX);
@@ -102,19 +94,32 @@ void vhost_iommu_poll_worked(struct vhost_iommu *vi)
 	vi->poll_since = 0;
 }
 
-static bool polled_enough(struct vhost_iommu *vi)
+/**
+ * vhost_iommu_poll_over() - has the worker looked for the next request for long enough?
+ * @vi: the instance, locked, in whose ring there was nothing
+ *
+ * The first call since a request was found starts the time.
+ *
+ * Context: the worker.
+ * Return: true if it has, which is noted as a poll that was in vain.
+ */
+bool vhost_iommu_poll_over(struct vhost_iommu *vi)
 {
-	u64 now;
+	u64 now = local_clock();
 
-	if (need_resched() || !vi->poll_us)
-		return true;
-	now = local_clock();
+	lockdep_assert_held(&vi->lock);
+
 	if (!vi->poll_since)
 		vi->poll_since = now;
-	if (now <= vi->poll_since + vhost_iommu_poll_limit(vi) * NSEC_PER_USEC)
+	if (now <= vi->poll_since + poll_limit(vi) * NSEC_PER_USEC)
 		return false;
 	poll_failed(vi);
 	return true;
+}
+
+static bool polled_enough(struct vhost_iommu *vi)
+{
+	return need_resched() || !vi->poll_us || vhost_iommu_poll_over(vi);
 }
 
 /**
