@@ -18,10 +18,10 @@ static int worker_test_init(struct kunit *test)
 {
 	struct vhost_iommu *vi = kunit_kzalloc(test, sizeof(*vi), GFP_KERNEL);
 
+	KUNIT_ASSERT_NOT_NULL(test, vi);
 	/* Times in the past are to be times since the machine was started. */
 	while (local_clock() < 2ULL * VHOST_IOMMU_POLL_US_MAX * NSEC_PER_USEC)
 		msleep(100);
-	KUNIT_ASSERT_NOT_NULL(test, vi);
 	mutex_init(&vi->lock);
 	vi->poll_us = POLL_US;
 	test->priv = vi;
